@@ -1,0 +1,91 @@
+"""Links and standing facts that come with an export because the kernel does not keep them itself.
+
+Belongs here: one declaration a type and nothing else. Does not belong here: how a member is read
+(fields.py) or how a declaration becomes tables (tables.py).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingest.kernel.fields import count, money, signed_money, text, time
+from ingest.kernel.tables import ArtifactType
+
+__all__ = [
+    "BILLABLE_EVENTS",
+    "CHARGE_LINKS",
+    "PARTY_AGENTS",
+    "PUBLIC_KEYS",
+    "RECEIPT_PAYOUT_LINKS",
+    "TENANT_PROFILES",
+]
+
+RECEIPT_PAYOUT_LINKS: Final = ArtifactType(
+    "receipt_payout_links",
+    fields=(
+        text("payout_key", needed=True),
+        text("source_type", needed=True),
+        text("source_id", needed=True),
+        text("source_hash"),
+        signed_money("amount_cents", needed=True),
+        text("currency", needed=True),
+    ),
+    key=("payout_key", "source_type", "source_id"),
+)
+
+CHARGE_LINKS: Final = ArtifactType(
+    "charge_links",
+    fields=(
+        text("charge_id", needed=True),
+        text("party_id"),
+        text("source_type"),
+        text("source_id"),
+        signed_money("amount_cents", needed=True),
+        text("currency", needed=True),
+    ),
+    key=("charge_id", "party_id", "source_type", "source_id"),
+)
+
+PARTY_AGENTS: Final = ArtifactType(
+    "party_agents",
+    fields=(
+        text("agent_id", needed=True),
+        text("party_id", needed=True),
+        time("valid_from"),
+        time("valid_to"),
+    ),
+    key=("agent_id", "party_id", "valid_from"),
+)
+
+TENANT_PROFILES: Final = ArtifactType(
+    "tenant_profiles",
+    fields=(
+        text("merchant_of_record"),
+        text("charge_model"),
+        text("payer"),
+        text("pay_from_period"),
+    ),
+    key=(),
+)
+
+BILLABLE_EVENTS: Final = ArtifactType(
+    "billable_events",
+    fields=(
+        text("event_id", needed=True),
+        text("event_type", needed=True),
+        money("amount_cents"),
+        text("currency"),
+        count("quantity"),
+        time("at"),
+        text("period"),
+    ),
+    key=("event_id",),
+)
+
+# Exported keys are shown, never used: trust comes from a file that the exporter cannot write.
+PUBLIC_KEYS: Final = ArtifactType(
+    "public_keys",
+    fields=(text("key_id", needed=True), text("public_key_pem", needed=True)),
+    key=("key_id",),
+    tenant_optional=True,
+)

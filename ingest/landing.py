@@ -1,0 +1,387 @@
+"""Landing: write-once batches on disk, each visible only once its manifest is.
+
+Belongs here: where a batch lies, in which order its files appear, what a killed write leaves
+behind, and which batches a run may see. Does not belong here: what a source is or how its rows are
+made, the encoding of rows (`ingest.spool`), reading for models (dbt does that through the pinned
+batches).
+
+    landing/<source>/<table>/<batch_id>.parquet + <batch_id>.manifest.json, schema.parquet
+    quarantine/<source>/<table>/<batch_id>.jsonl
+
+A batch is written to temporary names, synced and renamed; the manifest comes last and is the
+commit. Writers share a lock that only the sweep of a dead writer's remains takes alone, so pulls
+never wait for each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from ingest import parquet, spool
+from ingest.errors import LandingError
+from ingest.files import private_folder, publish, publish_bytes, remove, removing
+from ingest.manifests import MANIFEST, damaged, manifest_bytes, read_manifest
+from ingest.tables import (
+    BIGINT,
+    BOOLEAN,
+    LINEAGE,
+    PINNED_BATCHES,
+    QUARANTINE,
+    TIEOUT_TABLES,
+    TIMESTAMP,
+    VARCHAR,
+    BatchManifest,
+    Column,
+    Quarantined,
+    TableSpec,
+)
+
+__all__ = [
+    "BIGINT",
+    "BOOLEAN",
+    "LINEAGE",
+    "PINNED_BATCHES",
+    "QUARANTINE",
+    "TIEOUT_TABLES",
+    "TIMESTAMP",
+    "VARCHAR",
+    "BatchManifest",
+    "Column",
+    "Landing",
+    "Quarantined",
+    "TableSpec",
+    "new_batch_id",
+]
+
+SCHEMA_FILE: Final = "schema.parquet"
+_BATCH_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+def new_batch_id(received_at: datetime, pull_id: str) -> str:
+    """`20261122T232458Z-<pull_id>`: sorts by time; one id serves all tables of a pull."""
+    return f"{received_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{pull_id}"
+
+
+class Landing:
+    """The landed batches of one home.
+
+    Args:
+        home: `TIEOUT_HOME`; created with mode 0700 when absent.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._root = home / "landing"
+        self._quarantine = home / "quarantine"
+        self._lock = home / "state" / "landing.lock"
+        self._shaped: set[TableSpec] = set()
+        for folder in (home, self._root, self._quarantine, self._lock.parent):
+            private_folder(folder)
+        self._sweep()
+
+    def ensure_schema(self, specs: Iterable[TableSpec]) -> None:
+        """Gives each table a typed file of zero rows, so that reading it always finds columns."""
+        for spec in specs:
+            if spec not in self._shaped:
+                self._ensure_one(spec)
+                self._shaped.add(spec)
+
+    def write(
+        self,
+        spec: TableSpec,
+        rows: Iterable[Mapping[str, object]],
+        *,
+        batch_id: str,
+        received_at: datetime,
+        request: Mapping[str, object] | None = None,
+        quarantined: Sequence[Quarantined] = (),
+    ) -> BatchManifest | None:
+        """Lands one batch of one table.
+
+        Args:
+            spec: The table.
+            rows: Row mappings; read once, never held in memory as a whole. Values are int, str,
+                bool, aware datetime or None; an absent column is null.
+            batch_id: From `new_batch_id`; a (table, batch_id) is written once.
+            received_at: When the rows were received, UTC-aware.
+            request: What was asked of the source, without secrets.
+            quarantined: Inputs refused while the rows were made. The sequence is read after `rows`
+                is exhausted, so a generator may still append to it.
+
+        Returns:
+            The manifest, or None when nothing is new and nothing was refused.
+
+        Raises:
+            LandingError: A row does not fit the table, or the batch is already landed.
+        """
+        self._check_id(spec, batch_id)
+        self.ensure_schema([spec])
+        with self._writing():
+            return self._write(spec, rows, batch_id, received_at, request, quarantined)
+
+    def committed(self, source: str | None = None) -> list[BatchManifest]:
+        """Committed batches, oldest first, of one source or of all."""
+        pattern = f"{source or '*'}/*/*{MANIFEST}"
+        found = [read_manifest(path) for path in self._root.glob(pattern)]
+        return sorted(found, key=lambda m: (m.received_at, m.batch_id, m.source, m.table))
+
+    def files(self, spec: TableSpec) -> list[Path]:
+        """Parquet files of the committed batches of one table, without the schema file."""
+        folder = self._folder(spec)
+        return sorted(
+            folder / f"{path.name.removesuffix(MANIFEST)}.parquet"
+            for path in folder.glob(f"*{MANIFEST}")
+        )
+
+    def rows(self, spec: TableSpec, names: Sequence[str]) -> list[tuple[object, ...]]:
+        """Columns of every committed row of a table, oldest receipt first; times are UTC-aware.
+        For small tables: dbt reads the large ones."""
+        return parquet.read_columns(self._database, self._readable(spec), names)
+
+    def distinct(self, spec: TableSpec, names: Sequence[str]) -> set[tuple[object, ...]]:
+        """The different values that columns have in the committed rows of a table."""
+        return set(parquet.read_columns(self._database, self._readable(spec), names, distinct=True))
+
+    def count_by_account(self, spec: TableSpec, batch_id: str) -> dict[str, int]:
+        """Rows of one batch by account_id; empty when the batch does not exist."""
+        path = self._folder(spec) / f"{batch_id}.parquet"
+        return (
+            parquet.counts_by(self._database, path, "account_id")
+            if path in self.files(spec)
+            else {}
+        )
+
+    def count_within(
+        self, spec: TableSpec, batch_id: str, slices: Sequence[tuple[str, datetime, datetime]]
+    ) -> list[int]:
+        """Rows of one committed batch by (account_id, [created from, created to))."""
+        path = self._folder(spec) / f"{batch_id}.parquet"
+        return (
+            parquet.counts_within(self._database, path, slices)
+            if path in self.files(spec)
+            else [0] * len(slices)
+        )
+
+    def pin(self, *, run_id: str, known_at: datetime) -> int:
+        """Lists what a run may see: committed batches received at or before `known_at`.
+
+        Pinning a run at the same time again keeps its first list, so a repeated step sees the same
+        data. Pinning it at a later time adds to its list.
+
+        Returns:
+            How many batches are pinned.
+
+        Raises:
+            LandingError: A committed file is missing or has another size than its manifest says.
+        """
+        batch_id = new_batch_id(known_at, f"{known_at.microsecond:06d}-pin-{run_id}")
+        earlier = self._manifest_path(PINNED_BATCHES, batch_id)
+        if earlier.exists():
+            return read_manifest(earlier).rows
+        visible = [
+            manifest
+            for manifest in self.committed()
+            if manifest.received_at <= known_at
+            and (manifest.source, manifest.table) != (PINNED_BATCHES.source, PINNED_BATCHES.table)
+        ]
+        for manifest in visible:
+            self._check_file(manifest)
+        pins = (
+            {"run_id": run_id, "source": m.source, "table_name": m.table, "batch_id": m.batch_id}
+            for m in visible
+        )
+        self.write(PINNED_BATCHES, pins, batch_id=batch_id, received_at=known_at)
+        return len(visible)
+
+    def verify(self, manifest: BatchManifest) -> None:
+        """Re-makes the digest of a batch from its Parquet rows and compares it.
+
+        Raises:
+            LandingError: The rows on disk are not the rows that were committed.
+        """
+        path = self._check_file(manifest)
+        try:
+            digest = parquet.ndjson_sha256(self._database, manifest.columns, path)
+        except LandingError:
+            digest = "unreadable"
+        if digest != manifest.ndjson_sha256:
+            raise damaged(path, f"digest {digest}", f"digest {manifest.ndjson_sha256}")
+
+    # --- one batch --------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        spec: TableSpec,
+        rows: Iterable[Mapping[str, object]],
+        batch_id: str,
+        received_at: datetime,
+        request: Mapping[str, object] | None,
+        quarantined: Sequence[Quarantined],
+    ) -> BatchManifest | None:
+        folder = self._folder(spec)
+        stem = f"{batch_id}.{os.getpid()}"
+        whole, changed, packed = (
+            folder / f"{stem}.{part}.tmp" for part in ("whole", "changed", "packed")
+        )
+        with removing(whole, changed, packed):
+            spooled = spool.spool_rows(spec, rows, whole)
+            kept = spooled
+            if spooled.rows and not spec.append_only:
+                kept = parquet.drop_unchanged(
+                    self._database, spec, spooled, self._readable(spec), changed
+                )
+            if not kept.rows and not quarantined:
+                return None
+            parquet.copy_to_parquet(
+                self._database, spec, kept, packed, batch_id=batch_id, received_at=received_at
+            )
+            if quarantined:
+                self._write_quarantine(spec, batch_id, received_at, quarantined)
+            manifest = BatchManifest(
+                source=spec.source,
+                table=spec.table,
+                batch_id=batch_id,
+                received_at=received_at.astimezone(UTC),
+                rows=kept.rows,
+                unchanged=spooled.rows - kept.rows,
+                quarantined=len(quarantined),
+                ndjson_sha256=kept.sha256,
+                parquet_bytes=packed.stat().st_size,
+                request=request,
+                columns=spec.columns,
+            )
+            publish(packed, folder / f"{batch_id}.parquet")
+            publish_bytes(manifest_bytes(manifest), self._manifest_path(spec, batch_id))
+        return manifest
+
+    def _write_quarantine(
+        self,
+        spec: TableSpec,
+        batch_id: str,
+        received_at: datetime,
+        quarantined: Sequence[Quarantined],
+    ) -> None:
+        """The refusals of a batch, as a file to read and as rows to query, before its commit."""
+        lines = b"".join(orjson.dumps(asdict(entry)) + b"\n" for entry in quarantined)
+        folder = self._quarantine / spec.source / spec.table
+        private_folder(folder)
+        publish_bytes(lines, folder / f"{batch_id}.jsonl")
+        own_id = f"{batch_id}.{spec.source}.{spec.table}"
+        if not self._manifest_path(QUARANTINE, own_id).exists():
+            self.ensure_schema([QUARANTINE])
+            rows = (
+                {"source": spec.source, "table_name": spec.table, **asdict(entry)}
+                for entry in quarantined
+            )
+            self._write(QUARANTINE, rows, own_id, received_at, None, ())
+
+    def _ensure_one(self, spec: TableSpec) -> None:
+        folder = self._folder(spec)
+        private_folder(folder)
+        path = folder / SCHEMA_FILE
+        wanted = [(column.name, column.type) for column in (*spec.columns, *spec.lineage)]
+        if path.exists() and parquet.column_types(self._database, path) == wanted:
+            return
+        with self._writing():
+            temporary = folder / f"{SCHEMA_FILE}.{os.getpid()}.tmp"
+            with removing(temporary):
+                parquet.copy_to_parquet(
+                    self._database,
+                    spec,
+                    None,
+                    temporary,
+                    batch_id="schema",
+                    received_at=datetime.now(UTC),
+                )
+                publish(temporary, path)
+
+    def _readable(self, spec: TableSpec) -> list[Path]:
+        self.ensure_schema([spec])
+        return [*self.files(spec), self._folder(spec) / SCHEMA_FILE]
+
+    @cached_property
+    def _database(self) -> parquet.Database:
+        return parquet.open_database(self._lock.parent / f"duckdb.{os.getpid()}.tmp")
+
+    # --- names and checks -------------------------------------------------------------------------
+
+    def _folder(self, spec: TableSpec) -> Path:
+        return self._root / spec.source / spec.table
+
+    def _manifest_path(self, spec: TableSpec, batch_id: str) -> Path:
+        return self._folder(spec) / f"{batch_id}{MANIFEST}"
+
+    def _check_id(self, spec: TableSpec, batch_id: str) -> None:
+        if not _BATCH_ID.fullmatch(batch_id) or batch_id == "schema":
+            raise LandingError(
+                got=f"batch id {batch_id!r}",
+                expected="letters, digits, dots, dashes and underscores",
+                remedy="Make the id with new_batch_id",
+                code="landing_batch_id_invalid",
+            )
+        if self._manifest_path(spec, batch_id).exists():
+            raise LandingError(
+                got=f"a second batch {batch_id} for {spec.name}",
+                expected="each batch to be written once",
+                remedy="Start a new pull, which has an id of its own",
+                code="landing_batch_exists",
+            )
+
+    def _check_file(self, manifest: BatchManifest) -> Path:
+        folder = self._root / manifest.source / manifest.table
+        path = folder / f"{manifest.batch_id}.parquet"
+        size = path.stat().st_size if path.exists() else None
+        if size != manifest.parquet_bytes:
+            got = "no file" if size is None else f"{size} bytes"
+            raise damaged(path, got, f"{manifest.parquet_bytes} bytes")
+        return path
+
+    # --- life and death ---------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock.open("ab") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield
+
+    def _sweep(self) -> None:
+        """Removes what a killed writer left: temporary files, and batch files without a manifest.
+
+        While any writer is at work the sweep waits for a later start instead.
+        """
+        with self._lock.open("ab") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            for path in (*self._root.glob("*/*/*"), *self._quarantine.glob("*/*/*")):
+                batch_id = path.name.removesuffix(".parquet").removesuffix(".jsonl")
+                table = self._root / path.parent.parent.name / path.parent.name
+                committed = (table / f"{batch_id}{MANIFEST}").exists()
+                loose = path.suffix in {".parquet", ".jsonl"} and not committed
+                if path.suffix == ".tmp" or (loose and path.name != SCHEMA_FILE):
+                    remove(path)
+            for path in self._lock.parent.glob("duckdb.*.tmp"):
+                if not _is_alive(path.name.split(".")[1]):
+                    remove(path)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,56 @@
+"""The manifest of a batch as a file: the commit that makes the batch exist.
+
+Belongs here: writing and reading one manifest, and saying that landed data is damaged. Does not
+belong
+here: when a manifest is written (`ingest.landing`), or what a batch holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from ingest.errors import LandingError
+from ingest.tables import BatchManifest, Column
+
+__all__ = ["MANIFEST", "damaged", "manifest_bytes", "read_manifest"]
+
+MANIFEST: Final = ".manifest.json"
+MAX_MANIFEST_BYTES: Final = 1024 * 1024
+
+
+def manifest_bytes(manifest: BatchManifest) -> bytes:
+    """A manifest as one line of JSON with sorted keys."""
+    return orjson.dumps(asdict(manifest), option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z) + b"\n"
+
+
+def read_manifest(path: Path) -> BatchManifest:
+    """Reads a manifest back.
+
+    Raises:
+        LandingError: The file is not a manifest.
+    """
+    try:
+        with path.open("rb") as handle:
+            raw = orjson.loads(handle.read(MAX_MANIFEST_BYTES))
+        raw["received_at"] = datetime.fromisoformat(raw["received_at"])
+        raw["columns"] = tuple(Column(**column) for column in raw["columns"])
+        return BatchManifest(**raw)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise damaged(path, "text that is not a manifest", "the manifest of a batch") from None
+
+
+def damaged(path: Path, got: str, expected: str) -> LandingError:
+    """The error for a landed file that is not what it was when it was committed."""
+    place = "/".join(path.parts[-3:])
+    return LandingError(
+        got=f"{got} at landing/{place}",
+        expected=expected,
+        remedy="Landed files are never edited: restore the file from a backup, or remove it "
+        "together with its manifest and pull again",
+        code="landing_damaged",
+    )

@@ -1,0 +1,286 @@
+"""One slice of one list: its objects become rows page by page, and its tally becomes coverage.
+
+Belongs here: turning pages into rows and child rows, counting, and deciding how a slice ended. Does
+not belong here: which slices a pull has, threads, landing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Final
+
+import orjson
+
+from ingest.coverage import COMPLETE, DENIED, FAILED, PARTIAL
+from ingest.errors import SourceDenied, SourceIncomplete, SourceUnavailable, TieoutError
+from ingest.files import disk_errors
+from ingest.stripe.endpoints import Child, Endpoint
+from ingest.stripe.reader import StripeReader
+from ingest.stripe.shapes import FieldRefused, JsonObject, Seal, Shape
+from ingest.tables import TIMESTAMP, Quarantined, TableSpec
+
+__all__ = ["UNAUTHORIZED", "Account", "RowSpill", "Slice", "SliceReader", "Tally"]
+
+Row = dict[str, Any]
+UNAUTHORIZED: Final = "stripe_unauthorized"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A Stripe account we read: the platform itself, or one connected to it."""
+
+    account_id: str
+    is_platform: bool
+
+    @property
+    def header(self) -> str | None:
+        """The account to act for, as a request names it."""
+        return None if self.is_platform else self.account_id
+
+
+@dataclass
+class Tally:
+    """What one list of one slice came to."""
+
+    started_at: datetime
+    finished_at: datetime
+    rows_read: int = 0
+    amount_sum_cents: int | None = None
+    error: TieoutError | None = None
+
+    @property
+    def status(self) -> str:
+        """`complete`, `denied`, `partial` when rows were read before it broke, else `failed`."""
+        if self.error is None:
+            return COMPLETE
+        if isinstance(self.error, SourceDenied):
+            return DENIED
+        return PARTIAL if self.rows_read else FAILED
+
+    def add(self, value: JsonObject) -> None:
+        """Counts one object."""
+        self.rows_read += 1
+        amount = value.get("amount")
+        if type(amount) is int:
+            self.amount_sum_cents = (self.amount_sum_cents or 0) + amount
+
+    def fail(self, error: TieoutError) -> None:
+        """Keeps the first error; raises it when nothing of the pull can go on."""
+        if error.code == UNAUTHORIZED:
+            raise error
+        self.error = self.error or error
+
+
+@dataclass
+class Slice:
+    """`[start, end)` of one list of one account; the newest slice has no upper bound in fact."""
+
+    account: Account
+    start: datetime
+    end: datetime
+    open_ended: bool = True
+    bounded: bool = False
+    tally: Tally | None = None
+    children: dict[str, Tally] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The query parameters that ask for this slice and no more."""
+        created: dict[str, int] = {}
+        if self.bounded:
+            created["gte"] = int(self.start.timestamp())
+        if not self.open_ended:
+            created["lt"] = int(self.end.timestamp())
+        return {"created": created} if created else {}
+
+
+class RowSpill:
+    """Child rows on their way: kept in an unnamed file until their table is written.
+
+    The file has no name, so a killed pull leaves nothing. It only ever holds allow-listed rows.
+    """
+
+    def __init__(self, spec: TableSpec, folder: Path) -> None:
+        with disk_errors():
+            self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the spill
+        self._times = [column.name for column in spec.columns if column.type == TIMESTAMP]
+        self._mutex = threading.Lock()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Keeps rows; safe to call from several threads."""
+        content = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+        with self._mutex, disk_errors():
+            self._file.write(content)
+
+    def __iter__(self) -> Iterator[Row]:
+        self._file.seek(0)
+        for line in self._file:
+            row: Row = orjson.loads(line)
+            for name in self._times:
+                if row[name] is not None:
+                    row[name] = datetime.fromisoformat(row[name])
+            yield row
+
+    def close(self) -> None:
+        """Gives the space back."""
+        self._file.close()
+
+
+class SliceReader:
+    """Reads slices of one endpoint; one instance serves all threads of a pull.
+
+    Args:
+        reader: The way to Stripe.
+        endpoint: What is read.
+        seal: For digests and masks.
+        clock: For the times in the tally.
+        spills: Where child rows go, by child table.
+        known_parents: (account_id, parent id) whose children are landed and final.
+    """
+
+    def __init__(
+        self,
+        *,
+        reader: StripeReader,
+        endpoint: Endpoint,
+        seal: Seal,
+        clock: Callable[[], datetime],
+        spills: dict[str, RowSpill],
+        known_parents: set[tuple[object, ...]],
+    ) -> None:
+        self._reader = reader
+        self._endpoint = endpoint
+        self._seal = seal
+        self._clock = clock
+        self._spills = spills
+        self._known_parents = known_parents
+        tables = (endpoint.shape.table, *spills)
+        self.refused: dict[str, list[Quarantined]] = {table: [] for table in tables}
+
+    def read(self, part: Slice) -> Iterator[list[Row]]:
+        """Rows of a slice, a page at a time; its tally tells afterwards how it ended.
+
+        Raises:
+            SourceDenied: The key itself was refused (HTTP 401).
+        """
+        tally = part.tally = self._tally()
+        part.children = {
+            child.shape.table: self._tally() for child in self._endpoint.children if child.path
+        }
+        try:
+            for page in self._reader.pages(
+                self._endpoint.path, part.parameters, account=part.account.header
+            ):
+                rows: list[Row] = []
+                for value in page.data:
+                    tally.add(value)
+                    row = self._row(
+                        self._endpoint.shape, part, value, page.api_version, tally.rows_read
+                    )
+                    if row:
+                        self._read_children(part, value, row)
+                        rows.append(row)
+                yield rows
+        except (SourceDenied, SourceIncomplete, SourceUnavailable) as error:
+            tally.fail(error)
+        for each in (tally, *part.children.values()):
+            each.finished_at = self._clock()
+
+    def _tally(self) -> Tally:
+        at = self._clock()
+        return Tally(started_at=at, finished_at=at)
+
+    def _row(self, shape: Shape, part: Slice, value: object, version: str, line: int) -> Row | None:
+        named: object = None
+        try:
+            if not isinstance(value, dict):
+                raise FieldRefused("no object", "an object", "Read Stripe's changelog")
+            named = value.get("id")
+            row: Row = shape.row(value, self._seal)
+            if "id" in row and not row["id"]:
+                raise FieldRefused("an object without id", "an id", "Report it to Stripe")
+        except FieldRefused as refusal:
+            entry = Quarantined(
+                source_file=f"stripe/{part.account.account_id}/{shape.table}",
+                line=line,
+                code=refusal.code,
+                detail=f"got {refusal.got}, expected {refusal.expected}",
+                key=self._seal.object_id(named) if isinstance(named, str) else None,
+                remedy=refusal.remedy,
+            )
+            self.refused[shape.table].append(entry)
+            return None
+        row["account_id"] = part.account.account_id
+        row["is_platform"] = part.account.is_platform
+        row["api_version"] = version
+        return row
+
+    # --- children ---------------------------------------------------------------------------------
+
+    def _read_children(self, part: Slice, parent: JsonObject, parent_row: Row) -> None:
+        for child in self._endpoint.children:
+            rows: list[Row] = []
+            for ordinal, (value, version) in enumerate(
+                self._child_objects(child, part, parent, parent_row), start=1
+            ):
+                row = self._row(child.shape, part, value, version, ordinal)
+                if row:
+                    row[child.parent_column] = parent_row["id"]
+                    if child.ordinal:
+                        row[child.ordinal] = ordinal
+                    rows.append(row)
+            if rows:
+                self._spills[child.shape.table].add(rows)
+
+    def _child_objects(
+        self, child: Child, part: Slice, parent: JsonObject, parent_row: Row
+    ) -> list[tuple[JsonObject, str]]:
+        version = parent_row["api_version"]
+        embedded = parent.get(child.embedded) if child.embedded else None
+        if child.path is None:
+            return [(value, version) for value in embedded or ()]
+        if not child.wanted(parent):
+            return []
+        tally = part.children[child.shape.table]
+        whole = _whole_list(embedded)
+        if whole is not None:
+            found = [(value, version) for value in whole]
+        elif (part.account.account_id, parent_row["id"]) in self._known_parents:
+            return []
+        else:
+            found = self._listed(child, part, str(parent.get("id")), tally)
+        for value, _ in found:
+            tally.add(value)
+        return found
+
+    def _listed(
+        self, child: Child, part: Slice, parent_id: str, tally: Tally
+    ) -> list[tuple[JsonObject, str]]:
+        """The whole list of one parent or nothing of it: half a list would look like all of it."""
+        # After a refusal or a dead connection, asking once for each further parent helps nobody.
+        if isinstance(tally.error, (SourceDenied, SourceUnavailable)):
+            return []
+        parameters: dict[str, object] = {child.parameter: parent_id} if child.parameter else {}
+        path = (child.path or "").format(id=parent_id)
+        try:
+            return [
+                (value, page.api_version)
+                for page in self._reader.pages(path, parameters, account=part.account.header)
+                for value in page.data
+            ]
+        except (SourceDenied, SourceIncomplete, SourceUnavailable) as error:
+            tally.fail(error)
+            return []
+
+
+def _whole_list(embedded: Any) -> list[JsonObject] | None:
+    """The objects of an embedded list if it holds all of them; None asks for the list itself."""
+    if isinstance(embedded, dict) and embedded.get("has_more") is False:
+        data = embedded.get("data")
+        return data if isinstance(data, list) and data else None
+    return None

@@ -1,0 +1,231 @@
+"""dbt, run inside this process: the manifest and the build.
+
+Belongs here: calling dbt with the run's parameters and telling what each node did. Does not belong
+here: SQL, the order of a run, or Dagster's events (`assets/warehouse.py` maps these results).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from dagster_project.home import Home, read_state, write_state
+from dagster_project.runs import Run
+from ingest.errors import TieoutError
+
+__all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file"]
+
+ACTS: Final = "tag:acts"
+MAX_MESSAGE: Final = 400
+_GOOD: Final = frozenset({"success", "pass", "no-op"})
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt did with one seed, model or test. `failures` counts rows a test objects to."""
+
+    unique_id: str
+    resource_type: str
+    name: str
+    status: str
+    seconds: float
+    failures: int
+    message: str
+
+    @property
+    def passed(self) -> bool:
+        return self.status in _GOOD
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """All nodes of one dbt build."""
+
+    nodes: tuple[NodeResult, ...]
+
+    @property
+    def failed(self) -> tuple[NodeResult, ...]:
+        """Nodes that stop publication; a test of severity `warn` does not."""
+        return tuple(node for node in self.nodes if not node.passed and node.status != "warn")
+
+    def require_good(self) -> None:
+        """Raises:
+        TieoutError: A model or a blocking test failed.
+        """
+        failed = [node for node in self.failed if node.status != "skipped"]
+        if self.failed:
+            first = failed[0] if failed else self.failed[0]
+            others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            raise TieoutError(
+                got=f"dbt {first.resource_type} {first.name} {first.status}{others}: "
+                f"{first.message}",
+                expected="every model to build and every blocking test to pass",
+                remedy="Nothing was published and the last publication stands; read "
+                "dbt/logs/dbt.log in the home, correct the model, and run again",
+                code="warehouse_build_failed",
+            )
+
+
+def dbt_folder() -> Path:
+    """The dbt project: inside an installed wheel, else beside this package."""
+    packaged = Path(__file__).parent / "_dbt"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "dbt"
+
+
+def manifest_file(home: Home) -> Path:
+    """The parsed project as `manifest.json` in the home, parsed again only when a file changed.
+
+    Raises:
+        TieoutError: dbt cannot parse the project.
+    """
+    path = home.dbt_target / "manifest.json"
+    with home.lock("manifest"):
+        digest = _fingerprint(dbt_folder())
+        if not path.exists() or read_state(home.dbt_target / "parsed.json") != digest:
+            _parse(home)
+            write_state(home.dbt_target / "parsed.json", digest)
+    return path
+
+
+def build(
+    home: Home,
+    run: Run,
+    *,
+    acts: bool = False,
+    known_at: datetime | None = None,
+    on_node: Callable[[str], None] | None = None,
+) -> BuildResult:
+    """Builds the warehouse for a run, or only the models that record acts.
+
+    The caller holds the home's warehouse lock. Unit tests belong to the test suite.
+
+    Args:
+        home: The home.
+        run: The run; its landing must be pinned.
+        acts: Build `tag:acts` alone.
+        known_at: Later cut-off for acts of the run itself; the run's own when None.
+        on_node: Called with the name of each finished node.
+
+    Raises:
+        TieoutError: dbt could not start; a failed node is in the result instead.
+    """
+    parameters = {
+        "run_id": run.run_id,
+        "as_of": _sql_time(run.as_of),
+        "known_at": _sql_time(known_at or run.known_at),
+        "home_mode": home.mode,
+    }
+    chosen = ["--select", ACTS] if acts else ["--exclude", ACTS]
+    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]
+    arguments += ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
+    result = _invoke(home, arguments, manifest=_parsed(home), on_node=on_node)
+    return BuildResult(tuple(_node(entry) for entry in result.results))
+
+
+# dbt's own object of the parsed project, by home; `_parsed` keeps it in step with the files.
+_projects: Final[dict[Path, tuple[dict[str, Any], Any]]] = {}
+
+
+def _parsed(home: Home) -> Any:
+    """The parsed project for a build in this process.
+
+    A build with other variables than the last would parse all of it again, which takes longer than
+    building; the models themselves hold no variable, so one parse serves every run.
+    """
+    known = _projects.get(home.root)
+    if known is None or known[0] != _fingerprint(dbt_folder()):
+        with home.lock("manifest"):
+            return _parse(home)
+    return known[1]
+
+
+def _parse(home: Home) -> Any:
+    digest = _fingerprint(dbt_folder())
+    manifest = _invoke(home, ["parse"])
+    _projects[home.root] = (digest, manifest)
+    return manifest
+
+
+def _invoke(
+    home: Home,
+    arguments: Sequence[str],
+    manifest: Any = None,
+    on_node: Callable[[str], None] | None = None,
+) -> Any:
+    # dbt is slow to import; commands that only read never pay for it.
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    folder = str(dbt_folder())
+    options = [
+        *("--project-dir", folder, "--profiles-dir", folder),
+        *("--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)),
+        *("--quiet", "--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
+        # Debug lines cost a tenth of a small build.
+        *("--log-level-file", "info"),
+    ]
+
+    def follow(event: Any) -> None:
+        if on_node is not None and event.info.name == "NodeFinished":
+            on_node(str(event.data.node_info.node_name))
+
+    runner = dbtRunner(manifest=manifest, callbacks=[follow])
+    try:
+        with _environment(TIEOUT_HOME=str(home.root)):
+            outcome = runner.invoke([*arguments, *options])
+    finally:
+        # One connection serves all nodes, which saves a third of a build. It ends with the build,
+        # because an open file can neither be copied nor be read by anybody else.
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    if outcome.exception is not None or outcome.result is None:
+        reason = " ".join(str(outcome.exception or "no result").split())[:MAX_MESSAGE]
+        raise TieoutError(
+            got=f"dbt {arguments[0]} stopped: {reason}",
+            expected="dbt to run",
+            remedy="Read dbt/logs/dbt.log in the home, correct the project, and run again",
+            code="dbt_stopped",
+        ) from None
+    return outcome.result
+
+
+def _node(entry: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=str(entry.node.unique_id),
+        resource_type=str(entry.node.resource_type),
+        name=str(entry.node.name),
+        status=str(entry.status),
+        seconds=float(entry.execution_time),
+        failures=int(entry.failures or 0),
+        message=" ".join(str(entry.message or "").split())[:MAX_MESSAGE],
+    )
+
+
+def _sql_time(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def _fingerprint(folder: Path) -> dict[str, Any]:
+    files = (path for path in folder.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
+    stats = {path.relative_to(folder).as_posix(): path.stat() for path in files}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(stats.items())}
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """dbt's profile reads the environment, and so do its settings; both as they were afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,161 @@
+"""`tieout packet`: list, show, build and hand over run packets.
+
+Belongs here: the subcommands. Does not belong here: building a packet (`issuing.py`), verifying one
+(`tieout-verify`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.home import prepare_home
+from dagster_project.issuing import IssuedPacket, issue_packets, issued, packet_file
+from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, narrated, out, table
+from dagster_project.runs import last_published
+from dagster_project.session import Session
+from dagster_project.settings import Settings, home_of
+from dagster_project.signing import PRINCIPAL, trust_folder
+from evidence.errors import Refusal
+from evidence.trust import load_trust
+from evidence.verify import verify_packet
+from ingest.errors import TieoutError
+
+__all__ = ["packet_app"]
+
+packet_app = typer.Typer(help="Signed run packets.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+TenantId = Annotated[str | None, typer.Option("--tenant-id", help="Only this tenant.")]
+Period = Annotated[str | None, typer.Option("--period", help="Only this month.")]
+
+
+@packet_app.command("list")
+def list_packets(tenant_id: TenantId = None, period: Period = None, as_json: Json = False) -> None:
+    """List issued packets, every revision."""
+    packets = issued(prepare_home(home_of(os.environ)), tenant_id, period)
+    if as_json:
+        answer([asdict(packet) for packet in packets])
+        return
+    heads = ("tenant", "period", "rev", "verdict", "packet", "log", "file")
+    cells = [
+        (
+            packet.tenant_id,
+            packet.period,
+            packet.revision,
+            packet.verdict,
+            packet.packet_sha256[:12],
+            packet.log_index,
+            packet.path,
+        )
+        for packet in packets
+    ]
+    out.print(table("Packets", heads, cells))
+
+
+@packet_app.command()
+def show(
+    tenant_id: Annotated[str, typer.Option("--tenant-id", help="The tenant.")],
+    period: Annotated[str, typer.Option("--period", help="The month, YYYY-MM.")],
+    revision: Annotated[int | None, typer.Option("--revision", help="Default: newest.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Verify one packet with the home's own trust file and show what it says."""
+    home = prepare_home(home_of(os.environ))
+    packet = _chosen(issued(home, tenant_id, period), revision)
+    trust = load_trust(trust_folder(home) / "trust.json")
+    try:
+        verified = verify_packet(
+            packet_file(home, packet), trust, tenant_id, period, packet.revision, require_log=True
+        )
+    except Refusal as refusal:
+        answer({**asdict(packet), "refused": refusal.code}) if as_json else out.print(str(refusal))
+        raise typer.Exit(EXIT_FOUND) from None
+    facts = {
+        **asdict(packet),
+        "counts": dict(verified.statement.counts),
+        "rows": dict(verified.rows),
+        "signers": list(verified.signers),
+        "checks": list(verified.checks),
+        "not_proven": list(verified.not_proven),
+    }
+    if as_json:
+        answer(facts)
+        return
+    out.print(table(f"{tenant_id} {period}", ("fact", "value"), list(facts.items())))
+
+
+@packet_app.command()
+def build(tenant_id: TenantId = None, as_json: Json = False) -> None:
+    """Issue packets of the published run where their content is new."""
+    with narrated("packets") as progress:
+        session = Session.open(Settings.from_env(os.environ), progress=progress)
+        run = last_published(session.home)
+        if run is None:
+            raise TieoutError(
+                got="no published run",
+                expected="a run that reached publication",
+                remedy="Run `tieout run` first",
+                code="nothing_published",
+            )
+        packets = [
+            packet
+            for packet in issue_packets(session, run)
+            if tenant_id in (None, packet.tenant_id)
+        ]
+    if as_json:
+        answer([asdict(packet) for packet in packets])
+    else:
+        out.print(f"{len(packets)} issued" if packets else "nothing new to issue")
+
+
+@packet_app.command()
+def export(
+    folder: Annotated[Path, typer.Option("--out", help="Folder to hand over; made if absent.")],
+    tenant_id: Annotated[str, typer.Option("--tenant-id", help="The tenant.")],
+    period: Period = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a tenant's newest packets and the trust files into a folder for an auditor."""
+    home = prepare_home(home_of(os.environ))
+    newest = {packet.period: packet for packet in issued(home, tenant_id, period)}
+    if not newest:
+        _chosen([], None)
+    folder.mkdir(parents=True, exist_ok=True)
+    copied = [shutil.copy2(packet_file(home, packet), folder) for packet in newest.values()]
+    for name in ("trust.json", "allowed_signers"):
+        shutil.copy2(trust_folder(home) / name, folder)
+    said = {
+        "packets": [str(path) for path in copied],
+        "trust": str(folder / "trust.json"),
+        "allowed_signers": str(folder / "allowed_signers"),
+        "principal": PRINCIPAL,
+        "exported_at": datetime.now(UTC),
+    }
+    if as_json:
+        answer(said)
+        return
+    out.print(f"{len(copied)} packets and the trust files are in {folder}", soft_wrap=True)
+    first = Path(copied[0]).name
+    out.print(
+        f"check each: tieout-verify {folder}/{first} --trust {folder}/trust.json", soft_wrap=True
+    )
+    raise typer.Exit(EXIT_OK)
+
+
+def _chosen(packets: list[IssuedPacket], revision: int | None) -> IssuedPacket:
+    wanted = [packet for packet in packets if revision in (None, packet.revision)]
+    if not wanted:
+        raise TieoutError(
+            got="no packet for that tenant, period and revision",
+            expected="an issued packet",
+            remedy="See `tieout packet list`",
+            code="packet_unknown",
+        )
+    return wanted[-1]

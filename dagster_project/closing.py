@@ -1,0 +1,154 @@
+"""The close-out of a run: what it did becomes landed history.
+
+Belongs here: rows of acts (open breaks, gate evaluations, packets, the run itself, the payout
+journal, operator lines) and their landing. Does not belong here: building their models or
+publishing (`pipeline.py`).
+
+Landing the same acts again changes nothing, so the close-out may be repeated after any crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from dagster_project.controls import land_controls
+from dagster_project.deciding import decision_digest, newest_decision
+from dagster_project.issuing import issued, newest
+from dagster_project.marts import Marts, Row
+from dagster_project.pipeline import land_journal
+from dagster_project.runs import Run, new_run_id
+from dagster_project.session import Session
+from ingest.landing import new_batch_id
+from ingest.tables import BREAKS, GATE_EVALUATIONS, PACKETS, RUN_LOG, TableSpec
+
+__all__ = ["land_acts"]
+
+_DRIFT: Final = "reconciliation_drift"
+_GATES: Final = "payout_gates"
+
+
+def land_acts(session: Session, run: Run) -> dict[str, int]:
+    """Lands everything this home did up to now, as far as it is not landed yet.
+
+    Args:
+        session: The session.
+        run: The published run; its breaks and gates are what the published file shows.
+
+    Returns:
+        New rows by table.
+    """
+    now = session.clock()
+    batch_id = new_batch_id(now, f"acts-{new_run_id(now)[-6:]}")
+    session.progress("acts", "landing")
+    landed: dict[str, int] = {
+        "controls": land_controls(session, now, batch_id),
+        "payout_journal": land_journal(session, now, batch_id),
+    }
+    with Marts.published(session.home) as marts:
+        tables = (
+            (BREAKS, _breaks(run, marts)),
+            (GATE_EVALUATIONS, _evaluations(session, run, marts)),
+            (PACKETS, _packets(session)),
+            (RUN_LOG, [_run_row(run)]),
+        )
+        for spec, rows in tables:
+            landed[spec.table] = _land_new(session, spec, rows, batch_id, now)
+    return landed
+
+
+def _land_new(
+    session: Session,
+    spec: TableSpec,
+    rows: Iterable[Mapping[str, object]],
+    batch_id: str,
+    received_at: datetime,
+) -> int:
+    # An act happens once: what is landed under its key is dropped, although the table keeps all.
+    once = replace(spec, append_only=False)
+    manifest = session.landing.write(once, rows, batch_id=batch_id, received_at=received_at)
+    return manifest.rows if manifest else 0
+
+
+def _breaks(run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
+    complete = _complete_tenants(marts)
+    for row in marts.rows(_DRIFT):
+        yield {
+            "run_id": run.run_id,
+            "as_of": run.as_of,
+            "tenant_id": row["tenant_id"],
+            "break_id": row["break_id"],
+            "outcome": row["outcome"],
+            "reason_code": row["reason_code"],
+            "drift_cents": row["drift_cents"],
+            "currency": row["currency"],
+            "period": row["period"],
+            "party_id": row["party_id"],
+            "first_seen_at": row["first_seen_at"],
+            "source_complete": row["tenant_id"] in complete,
+        }
+
+
+def _complete_tenants(marts: Marts) -> set[str]:
+    """Tenants none of whose verdicts is `incomplete`: only their breaks may vanish as resolved."""
+    verdicts: dict[str, set[str]] = {}
+    for row in marts.rows("reconciliation_runs"):
+        verdicts.setdefault(row["tenant_id"], set()).add(row["verdict"])
+    return {tenant for tenant, found in verdicts.items() if "incomplete" not in found}
+
+
+def _evaluations(session: Session, run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
+    digests: dict[str, str | None] = {}
+    packets: dict[tuple[str, str], str] = {}
+    for row in marts.rows(_GATES):
+        tenant = str(row["tenant_id"])
+        if tenant not in digests:
+            path = newest_decision(session.home, tenant)
+            digests[tenant] = decision_digest(path) if path else None
+            for packet in newest(session.home, tenant):
+                packets[tenant, packet.period] = packet.packet_sha256
+        yield _evaluation(run, row, digests[tenant], packets.get((tenant, str(row["period"]))))
+
+
+def _evaluation(
+    run: Run, row: Row, decision_sha256: str | None, packet_sha256: str | None
+) -> Mapping[str, object]:
+    return {
+        "run_id": run.run_id,
+        "tenant_id": row["tenant_id"],
+        "payout_key": row["payout_key"],
+        "decision": row["decision"],
+        "first_code": row["first_code"],
+        "held_codes": row["held_codes"],
+        "kernel_code": row["kernel_code"],
+        "as_of": run.as_of,
+        "decision_sha256": decision_sha256,
+        "packet_sha256": packet_sha256,
+    }
+
+
+def _packets(session: Session) -> Iterable[Mapping[str, object]]:
+    for packet in issued(session.home):
+        yield {
+            "tenant_id": packet.tenant_id,
+            "period": packet.period,
+            "revision": packet.revision,
+            "packet_sha256": packet.packet_sha256,
+            "previous_sha256": packet.previous_sha256,
+            "supersedes_sha256": packet.supersedes_sha256,
+            "verdict": packet.verdict,
+            "path": packet.path,
+            "log_index": packet.log_index,
+            "as_of": datetime.fromisoformat(packet.as_of),
+        }
+
+
+def _run_row(run: Run) -> Mapping[str, object]:
+    return {
+        "run_id": run.run_id,
+        "as_of": run.as_of,
+        "known_at": run.known_at,
+        "started_at": run.started_at,
+    }

@@ -1,0 +1,300 @@
+"""Run packets from published marts: which one is new, which revision it is, and where it lies.
+
+Belongs here: choosing rows, revisions and links, and putting files down. Does not belong here: the
+format of a packet (`evidence`), or any figure: verdicts and totals come from the marts.
+
+    packets/<tenant>/<period>/<name>.zip + r<revision>.json (what was issued, for looking up)
+
+A packet whose tables say what the newest revision said is not issued again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from dagster_project import building
+from dagster_project.home import Home, read_state, write_state
+from dagster_project.manifest import Manifest
+from dagster_project.marts import Marts, Row
+from dagster_project.pipeline import is_current
+from dagster_project.runs import Run
+from dagster_project.session import Session
+from dagster_project.signing import packet_log, packet_signer, trust_file
+from evidence import canonical, findings
+from evidence.build import BuiltPacket, PacketSpec, build_packet
+from evidence.errors import Refusal
+from evidence.tables import Table
+from ingest.errors import TieoutError
+
+__all__ = ["PLATFORM_TENANT", "IssuedPacket", "issue_packets", "issued", "newest", "tenants_of"]
+
+PLATFORM_TENANT: Final = "_platform"
+MAX_REVISIONS: Final = 10_000
+
+_PACKET_TABLES: Final = (
+    findings.RUNS,
+    findings.DRIFT,
+    findings.BRIDGE,
+    findings.EXPOSURE,
+    "holdback_rollforward",
+    "money_movements",
+    "open_item_rollforward",
+    "source_control_totals",
+    "tie_outs",
+)
+_LINKED_TABLE: Final = "movement_references"
+# They change from run to run although nothing they are about has.
+_LEFT_OUT: Final = frozenset({*findings.VOLATILE_COLUMNS, "as_of"})
+
+
+@dataclass(frozen=True)
+class IssuedPacket:
+    """One packet revision as recorded beside its file; `path` is relative to the home.
+
+    `content_sha256` covers verdict, counts and tables: what decides whether a revision is new.
+    """
+
+    tenant_id: str
+    period: str
+    revision: int
+    packet_sha256: str
+    previous_sha256: str | None
+    supersedes_sha256: str | None
+    verdict: str
+    path: str
+    log_index: int
+    as_of: str
+    content_sha256: str
+    run_id: str
+
+
+def tenants_of(marts: Marts, run: Run) -> list[str]:
+    """Tenants a run issues for; rail objects that belong to none are issued to none."""
+    found = {str(row["tenant_id"]) for row in marts.rows(findings.RUNS)}
+    return sorted(tenant for tenant in found - {PLATFORM_TENANT} if run.serves(tenant))
+
+
+def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
+    """Issues a packet for every tenant and period whose content is new.
+
+    Returns:
+        The packets issued by this call, by tenant and period.
+
+    Raises:
+        TieoutError: The run is not the published one, there is no signing key, or a packet was
+            refused; packets issued before that stay issued.
+    """
+    if not is_current(session, run):
+        return []
+    home = session.home
+    trust_file(session.settings, home, now=session.clock())
+    found: list[IssuedPacket] = []
+    with home.lock("packets"), Marts.published(home) as marts:
+        facts = _facts_of_code(session)
+        for tenant in tenants_of(marts, run):
+            periods = {str(row["period"]) for row in marts.rows(findings.RUNS, tenant_id=tenant)}
+            for period in sorted(periods):
+                packet = _issue(session, run, marts, facts, tenant, period)
+                if packet is not None:
+                    session.progress("packets", f"{tenant} {period} r{packet.revision}")
+                    found.append(packet)
+    return found
+
+
+def issued(home: Home, tenant: str | None = None, period: str | None = None) -> list[IssuedPacket]:
+    """Every packet issued in this home, by tenant, period and revision."""
+    paths = home.packets.glob(f"{tenant or '*'}/{period or '*'}/r*.json")
+    records = [IssuedPacket(**read_state(path)) for path in paths]
+    return sorted(records, key=lambda packet: (packet.tenant_id, packet.period, packet.revision))
+
+
+def newest(home: Home, tenant: str, period: str | None = None) -> list[IssuedPacket]:
+    """The newest revision of each period of a tenant, oldest period first."""
+    by_period = {packet.period: packet for packet in issued(home, tenant, period)}
+    return [by_period[period] for period in sorted(by_period)]
+
+
+def _issue(
+    session: Session,
+    run: Run,
+    marts: Marts,
+    facts: Mapping[str, Any],
+    tenant: str,
+    period: str,
+) -> IssuedPacket | None:
+    home = session.home
+    history = issued(home, tenant, period)
+    last = history[-1] if history else None
+    if last is not None and _already_packeted(last, period, run.as_of):
+        return None
+    earlier = [packet for packet in newest(home, tenant) if packet.period < period]
+    previous = earlier[-1] if earlier else None
+    spec = PacketSpec(
+        tenant_id=tenant,
+        period=period,
+        revision=last.revision + 1 if last else 1,
+        tables=_tables(session, marts, tenant, period),
+        run={**facts, "as_of": run.as_of},
+        previous={"period": previous.period, "sha256": previous.packet_sha256}
+        if previous
+        else None,
+        supersedes=last.packet_sha256 if last else None,
+        **_claims(marts, tenant, period),
+    )
+    signer = packet_signer(session.settings, home)
+    try:
+        draft = build_packet(spec, signer)
+        content = _content_of(draft)
+        if last is not None and last.content_sha256 == content:
+            return None
+        built = build_packet(spec, signer, packet_log(session.settings, home))
+    except Refusal as refusal:
+        raise TieoutError(
+            got=f"a packet for {tenant} {period} that was refused: {refusal.detail}",
+            expected="marts that bear what the packet claims",
+            remedy=refusal.remedy,
+            code=refusal.code,
+        ) from None
+    return _put_down(home, run, spec, built, content)
+
+
+def _put_down(
+    home: Home, run: Run, spec: PacketSpec, built: BuiltPacket, content: str
+) -> IssuedPacket:
+    folder = home.packets / spec.tenant_id / spec.period
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / built.name
+    temporary = folder / f".{built.name}.tmp"
+    with temporary.open("wb") as handle:
+        handle.write(built.zip_bytes)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+    previous = spec.previous if isinstance(spec.previous, Mapping) else None
+    packet = IssuedPacket(
+        tenant_id=spec.tenant_id,
+        period=spec.period,
+        revision=spec.revision,
+        packet_sha256=built.packet_sha256,
+        previous_sha256=previous["sha256"] if previous else None,
+        supersedes_sha256=spec.supersedes,
+        verdict=spec.verdict,
+        path=home.relative(path),
+        log_index=built.log_index or 0,
+        as_of=run.as_of.isoformat(),
+        content_sha256=content,
+        run_id=run.run_id,
+    )
+    write_state(folder / f"r{spec.revision}.json", asdict(packet))
+    return packet
+
+
+def _already_packeted(last: IssuedPacket, period: str, as_of: datetime) -> bool:
+    """An open period gets a new revision at most once a day."""
+    is_open = period >= f"{as_of:%Y-%m}"
+    return is_open and datetime.fromisoformat(last.as_of).date() == as_of.date()
+
+
+def _claims(marts: Marts, tenant: str, period: str) -> dict[str, Any]:
+    from evidence.schema import VERDICTS  # noqa: PLC0415
+
+    rows = list(marts.rows(findings.RUNS, tenant_id=tenant, period=period))
+    verdicts = [str(row["verdict"]) for row in rows]
+    return {
+        "verdict": min(verdicts, key=VERDICTS.index),
+        "currencies": tuple(sorted(str(row["currency"]).lower() for row in rows)),
+    }
+
+
+def _tables(session: Session, marts: Marts, tenant: str, period: str) -> dict[str, Table]:
+    keys = Manifest.load(session.home).keys()
+    present = marts.names()
+    tables = {
+        name: Table(_key(name, keys), _PacketRows(marts, name, tenant, period))
+        for name in _PACKET_TABLES
+        if name in present
+    }
+    if _LINKED_TABLE in present:
+        linked = _LinkedRows(marts, _LINKED_TABLE, tenant, period)
+        tables[_LINKED_TABLE] = Table(_key(_LINKED_TABLE, keys), linked)
+    return tables
+
+
+@dataclass(frozen=True)
+class _PacketRows:
+    """Rows of a mart as packets spell them, read anew each time: a packet is built twice."""
+
+    marts: Marts
+    name: str
+    tenant: str
+    period: str
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        return _plain(self.marts.rows(self.name, tenant_id=self.tenant, period=self.period))
+
+
+@dataclass(frozen=True)
+class _LinkedRows(_PacketRows):
+    """Rows that carry no period of their own; they belong to their movement's."""
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        movements = self.marts.rows("money_movements", tenant_id=self.tenant, period=self.period)
+        wanted = {row["movement_id"] for row in movements}
+        rows = self.marts.rows(self.name, tenant_id=self.tenant)
+        return _plain(row for row in rows if row["movement_id"] in wanted)
+
+
+def _key(name: str, keys: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return tuple(column for column in keys[name] if column not in _LEFT_OUT)
+
+
+def _plain(rows: Iterator[Row]) -> Iterator[dict[str, object]]:
+    """Rows as packets spell them: no volatile column, times as text, currencies in lower case."""
+    for row in rows:
+        yield {name: _value(name, value) for name, value in row.items() if name not in _LEFT_OUT}
+
+
+def _value(name: str, value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str) and name in ("currency", "object_currency"):
+        return value.lower()
+    return value
+
+
+def _content_of(built: BuiltPacket) -> str:
+    """Digest of what a packet says, without revision, links and the versions of the code."""
+    document = canonical.loads_strict(built.statement)
+    assert isinstance(document, dict)
+    said = document["predicate"]
+    tables = [entry for entry in document["subject"] if entry["name"] == "tables.json"]
+    return canonical.document_hash(
+        {"counts": said["counts"], "tables": tables, "verdict": said["verdict"]}
+    )
+
+
+def _facts_of_code(session: Session) -> dict[str, object]:
+    """What made the tables: compiled models, locked dependencies, engine."""
+    lock = building.dbt_folder().parent / "requirements.lock"
+    versions = {name: metadata.version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")}
+    locked = lock.read_bytes() if lock.exists() else canonical.dumps(dict(versions))
+    return {
+        "code_sha256": Manifest.load(session.home).code_sha256(),
+        "engine": f"duckdb {versions['duckdb']}",
+        "inputs": {},
+        "lock_sha256": canonical.sha256_hex(locked),
+        "rules": {},
+    }
+
+
+def packet_file(home: Home, packet: IssuedPacket) -> Path:
+    """Where a packet lies."""
+    return home.root / packet.path

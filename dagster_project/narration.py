@@ -1,0 +1,155 @@
+"""How the command line speaks: progress on standard error, answers on standard output.
+
+Belongs here: consoles, progress, JSON, exit codes, errors as one paragraph. Does not belong here:
+what any command says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from dagster_project.session import Progress
+from evidence.errors import Refusal
+from ingest.errors import SettingError, TieoutError
+
+__all__ = [
+    "EXIT_FOUND",
+    "EXIT_MISUSE",
+    "EXIT_OK",
+    "answer",
+    "err",
+    "explain_error",
+    "money",
+    "narrated",
+    "out",
+    "table",
+]
+
+EXIT_OK: Final = 0
+EXIT_FOUND: Final = 1
+EXIT_MISUSE: Final = 2
+
+# Piped output has no width of its own, and folding it would only break what reads it.
+out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+err: Final = Console(stderr=True, highlight=False)
+
+_UNBROKEN: Final = frozenset({"tenant", "period", "cur", "verdict", "decision", "amount", "drift"})
+# Currencies whose minor unit is not a hundredth, as the rail counts them; for display only.
+# fmt: off
+_EXPONENTS: Final = dict.fromkeys((
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV",
+    "XAF", "XOF", "XPF",
+), 0) | dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 3)
+# fmt: on
+_VERDICT_STYLES: Final = {
+    "reconciled": "green",
+    "reconciled_with_pending": "green",
+    "reconciled_with_warnings": "yellow",
+    "breaks": "red",
+    "incomplete": "red",
+    "release": "green",
+    "consumed": "green",
+    "hold": "yellow",
+    "submitted": "green",
+}
+
+
+@contextmanager
+def narrated(title: str) -> Iterator[Progress]:
+    """Progress of long work: one moving line on a terminal, one line a step elsewhere."""
+    if err.is_terminal:
+        with Status(escape(title), console=err) as status:
+            yield lambda step, detail: status.update(f"[bold]{escape(step)}[/] {escape(detail)}")
+        return
+    told: set[str] = set()
+
+    def tell(step: str, detail: str) -> None:
+        if step not in told:
+            told.add(step)
+            print(f"{step}: {detail}", file=sys.stderr, flush=True)
+
+    yield tell
+
+
+def answer(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """A JSON answer on standard output."""
+    print(json.dumps(document, default=_plain, indent=2, sort_keys=False))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table whose numbers are right-aligned and whose verdicts have a colour."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for number, name in enumerate(columns):
+        numeric = all(isinstance(row[number], int) or _is_money(row[number]) for row in rows)
+        made.add_column(
+            name,
+            justify="right" if rows and numeric else "left",
+            overflow="fold",
+            no_wrap=name in _UNBROKEN,
+        )
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row))
+    return made
+
+
+def money(cents: int | None, currency: str) -> str:
+    """Minor units as people write them, `-1,234.50 USD`; the point follows the currency."""
+    if cents is None:
+        return ""
+    digits = _EXPONENTS.get(currency.upper(), 2)
+    whole, rest = divmod(abs(cents), 10**digits)
+    point = f".{rest:0{digits}d}" if digits else ""
+    return f"{'-' if cents < 0 else ''}{whole:,}{point} {currency}"
+
+
+def explain_error(error: BaseException) -> int:
+    """Tells an error in one paragraph and returns the exit code it means."""
+    if isinstance(error, TieoutError | Refusal):
+        err.print(escape(str(error)), soft_wrap=True)
+        return EXIT_MISUSE if isinstance(error, SettingError) else EXIT_FOUND
+    if os.environ.get("TIEOUT_DEBUG"):
+        traceback.print_exception(error)
+    kind = type(error).__name__
+    err.print(
+        f"Got: an unexpected {kind}, which is a fault of Tieout. Expected: a named error. What to "
+        "do: run again with TIEOUT_DEBUG=1 and report what it shows; published data is unchanged. "
+        "(unexpected_error)",
+        soft_wrap=True,
+    )
+    return EXIT_FOUND
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    text = escape(str(value))
+    style = _VERDICT_STYLES.get(text)
+    return f"[{style}]{text}[/]" if style else text
+
+
+def _is_money(value: object) -> bool:
+    return isinstance(value, str) and value[:1] in "-0123456789" and value[-3:].isalpha()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)

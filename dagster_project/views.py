@@ -1,0 +1,157 @@
+"""What commands tell about published marts: rows chosen and put side by side.
+
+Belongs here: reading marts for a person or a program. Does not belong here: printing
+(`narration.py`, `screen.py`), or computing a figure: sums and shares come from the marts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dagster_project.home import Home
+from dagster_project.issuing import issued
+from dagster_project.marts import Marts, Row
+from dagster_project.runs import last_published
+from ingest.errors import TieoutError
+
+__all__ = ["Overview", "drift", "explain", "gates", "overview"]
+
+MAX_ROWS: Final = 100_000
+_RUNS: Final = "reconciliation_runs"
+_DRIFT: Final = "reconciliation_drift"
+
+# Columns by which a person may name a thing.
+_ID_COLUMNS: Final = (
+    "movement_id",
+    "break_id",
+    "payout_key",
+    "source_object_id",
+    "rail_object_id",
+    "kernel_object_id",
+    "source_id",
+    "receipt_id",
+    "settlement_id",
+    "adjustment_id",
+    "operation_id",
+    "transfer_id",
+    "packet_sha256",
+    "artifact_id",
+)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The published run at a glance; rows are the marts' own."""
+
+    run_id: str
+    as_of: datetime
+    verdicts: list[Row]
+    breaks: list[tuple[str, str, int, int]]
+    gates: list[Row]
+    unread: list[Row]
+    packets: int
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run_id": self.run_id,
+            "as_of": self.as_of,
+            "verdicts": self.verdicts,
+            "breaks": [
+                {"reason_code": code, "currency": currency, "count": count, "gross_cents": cents}
+                for code, currency, count, cents in self.breaks
+            ],
+            "gates": self.gates,
+            "unread_slices": self.unread,
+            "packets": self.packets,
+        }
+
+
+def overview(home: Home) -> Overview:
+    """The published run of a home.
+
+    Raises:
+        TieoutError: Nothing is published.
+    """
+    with Marts.published(home) as marts:
+        run = last_published(home)
+        assert run is not None  # a published file is never without its record
+        counts: Counter[tuple[str, str]] = Counter()
+        cents: Counter[tuple[str, str]] = Counter()
+        for row in marts.rows(_DRIFT, outcome="break"):
+            key = (str(row["reason_code"]), str(row["currency"]))
+            counts[key] += 1
+            cents[key] += abs(row["drift_cents"])
+        return Overview(
+            run_id=run.run_id,
+            as_of=run.as_of,
+            verdicts=_sorted(marts.rows(_RUNS), "tenant_id", "period", "currency"),
+            breaks=[(*key, counts[key], cents[key]) for key in sorted(counts)],
+            gates=_sorted(marts.rows("payout_gates"), "tenant_id", "period", "payout_key"),
+            unread=_unread(marts),
+            packets=len(issued(home)),
+        )
+
+
+def _unread(marts: Marts) -> list[Row]:
+    """Slices that the newest pull of their source could not read to the end."""
+    newest: dict[tuple[Any, ...], Row] = {}
+    columns = ("source", "tenant_id", "account_id", "endpoint", "slice_from")
+    for row in marts.rows("source_coverage"):
+        key = tuple(row[column] for column in columns)
+        if key not in newest or row["started_at"] >= newest[key]["started_at"]:
+            newest[key] = row
+    unread = [row for row in newest.values() if row["coverage_status"] != "complete"]
+    return _sorted(unread, *columns)
+
+
+def drift(
+    home: Home, *, tenant_id: str | None, period: str | None, reason: str | None
+) -> list[Row]:
+    """Breaks and pending items, most urgent first."""
+    with Marts.published(home) as marts:
+        rows = marts.rows(_DRIFT, tenant_id=tenant_id, period=period, reason_code=reason)
+        return _sorted(rows, "outcome", "priority", "tenant_id", "period", "break_id")
+
+
+def gates(home: Home, *, tenant_id: str | None) -> list[Row]:
+    """Payout gates with their decisions."""
+    with Marts.published(home) as marts:
+        rows = marts.rows("payout_gates", tenant_id=tenant_id)
+        return _sorted(rows, "tenant_id", "period", "payout_key")
+
+
+def explain(home: Home, identifier: str) -> dict[str, list[Row]]:
+    """Every published row that names an id, by mart.
+
+    Raises:
+        TieoutError: No row names it.
+    """
+    found: dict[str, list[Row]] = {}
+    with Marts.published(home) as marts:
+        for name in marts.names():
+            columns = [column for column in _ID_COLUMNS if column in marts.columns(name)]
+            rows = [row for column in columns for row in marts.rows(name, **{column: identifier})]
+            unique = [row for number, row in enumerate(rows) if row not in rows[:number]]
+            if unique:
+                found[name] = unique[:MAX_ROWS]
+    if not found:
+        raise TieoutError(
+            got=f"no published row that names {identifier[:120]!r}",
+            expected="the id of a movement, break, payout, receipt, settlement or rail object",
+            remedy="Look ids up with `tieout drift` or in published/current.duckdb",
+            code="id_unknown",
+        )
+    return found
+
+
+def _sorted(rows: Any, *columns: str) -> list[Row]:
+    kept: list[Row] = []
+    for row in rows:
+        if len(kept) >= MAX_ROWS:
+            break
+        kept.append(row)
+    return sorted(kept, key=lambda row: tuple((row[c] is None, row[c] or "") for c in columns))

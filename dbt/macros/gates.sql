@@ -1,0 +1,36 @@
+{#- Gate conditions: how wide evidence becomes one row a condition, and how codes become one text.
+    Nothing here decides anything; precedence and labels live in the seed `gate_conditions`. -#}
+
+{#- One row a payout and condition from a wide relation. Each condition is a tuple:
+    (condition_code, holds, observed, threshold, source); all but the code and the source are SQL expressions. -#}
+{% macro condition_rows(relation, conditions) -%}
+    {%- for code, holds, observed, threshold, source in conditions %}
+    select
+        tenant_id,
+        payout_key,
+        '{{ code }}' as condition_code,
+        coalesce({{ holds }}, true) as holds,
+        cast({{ observed }} as {{ dbt.type_string() }}) as observed,
+        cast({{ threshold }} as {{ dbt.type_string() }}) as threshold,
+        '{{ source }}' as evidence_source
+    from {{ relation }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- Texts of a group joined by commas in the order of a number. -#}
+{% macro ordered_text(expression, order_by) -%}
+    {{ return(adapter.dispatch('ordered_text', 'tieout')(expression, order_by)) }}
+{%- endmacro %}
+{% macro duckdb__ordered_text(expression, order_by) -%}
+    string_agg({{ expression }}, ',' order by {{ order_by }} asc nulls last)
+{%- endmacro %}
+{% macro spark__ordered_text(expression, order_by) -%}
+    nullif(concat_ws(',', transform(
+        array_sort(collect_list(case when {{ expression }} is not null then named_struct('k', {{ order_by }}, 'v', {{ expression }}) end)),
+        pair -> pair.v
+    )), '')
+{%- endmacro %}

@@ -1,0 +1,89 @@
+{#- Landed Parquet becomes relations here and nowhere else: one view a source table, plus the two relations
+    that carry the run's parameters, so that no model's SQL holds a path, a run id or a time. -#}
+
+{% macro register_landing() %}
+  {%- if execute and flags.WHICH in ['run', 'build', 'seed', 'test', 'show', 'compile'] -%}
+    {{ return(adapter.dispatch('register_landing', 'tieout')()) }}
+  {%- endif -%}
+{% endmacro %}
+
+{% macro duckdb__register_landing() %}
+  {%- set root = env_var('TIEOUT_HOME', '.tieout') ~ '/landing' -%}
+  {%- do run_query('create schema if not exists work.landing') -%}
+  {%- for node in graph.sources.values() if node.source_name != 'run' -%}
+    {%- set relation = 'work.landing.' ~ node.source_name ~ '_' ~ node.name -%}
+    {%- set files = root ~ '/' ~ node.source_name ~ '/' ~ node.name ~ '/*.parquet' -%}
+    {%- do run_query("create or replace view " ~ relation ~ " as select * from read_parquet('" ~ files ~ "', union_by_name = true)") -%}
+  {%- endfor -%}
+  {%- do run_query(
+    "create or replace table work.landing.run_parameters as select "
+    ~ "cast('" ~ var('run_id') ~ "' as varchar) as run_id, "
+    ~ "cast('" ~ var('as_of') ~ "' as timestamp) as as_of, "
+    ~ "cast('" ~ var('known_at') ~ "' as timestamp) as known_at, "
+    ~ "cast('" ~ var('home_mode') ~ "' as varchar) as home_mode"
+  ) -%}
+  {%- do run_query(
+    "create or replace table work.landing.run_pinned as select distinct source, table_name, batch_id "
+    ~ "from work.landing.tieout_pinned_batches where run_id = '" ~ var('run_id') ~ "'"
+  ) -%}
+{% endmacro %}
+
+{#- The rows of one landed table that the run pinned, the latest row a key. Only repeated keys are ranked. -#}
+{% macro latest_landed(source_name, table_name, key, newest_first=[]) %}
+    pinned as (
+        select landed.*
+        from {{ source(source_name, table_name) }} as landed
+        inner join {{ source('run', 'pinned') }} as batches
+            on
+                landed.batch_id = batches.batch_id
+                and batches.source = '{{ source_name }}'
+                and batches.table_name = '{{ table_name }}'
+    ),
+
+    repeated_keys as (
+        select {{ key | join(', ') }}
+        from pinned
+        group by {{ key | join(', ') }}
+        having count(*) > 1
+    ),
+
+    ranked as (
+        select
+            pinned.*,
+            case
+                when repeated_keys.{{ key[0] }} is null then 1
+                else row_number() over (
+                    partition by {% for column in key %}pinned.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+                    order by
+                        {% for column in newest_first -%}
+                        pinned.{{ column }} desc nulls last,
+                        {% endfor -%}
+                        pinned.received_at desc nulls last,
+                        pinned.batch_id desc nulls last,
+                        pinned.row_no desc nulls last
+                )
+            end as newest_rank
+        from pinned
+        left join repeated_keys
+            on {% for column in key %}pinned.{{ column }} = repeated_keys.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+    ),
+
+    latest as (
+        select *
+        from ranked
+        where newest_rank = 1
+    )
+{%- endmacro %}
+
+{#- Every pinned row of an append-only landed table. -#}
+{% macro all_landed(source_name, table_name) %}
+    latest as (
+        select landed.*
+        from {{ source(source_name, table_name) }} as landed
+        inner join {{ source('run', 'pinned') }} as batches
+            on
+                landed.batch_id = batches.batch_id
+                and batches.source = '{{ source_name }}'
+                and batches.table_name = '{{ table_name }}'
+    )
+{%- endmacro %}

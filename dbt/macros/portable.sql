@@ -1,0 +1,80 @@
+{#- What DuckDB and Spark spell or compute differently, one macro each. -#}
+
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name if custom_schema_name else target.schema }}
+{%- endmacro %}
+
+{#- sum(bigint) is a HUGEINT in DuckDB; money stays BIGINT and an empty sum is 0. -#}
+{% macro sum_cents(expression) -%}
+    cast(coalesce(sum({{ expression }}), 0) as bigint)
+{%- endmacro %}
+
+{#- Running sums keep the same type rule. -#}
+{% macro running_cents(expression, partition_by, order_by, preceding_only=false) -%}
+    cast(coalesce(sum({{ expression }}) over (
+        partition by {{ partition_by }}
+        order by {{ order_by }}
+        rows between unbounded preceding and {{ '1 preceding' if preceding_only else 'current row' }}
+    ), 0) as bigint)
+{%- endmacro %}
+
+{% macro int_div(numerator, denominator) -%}
+    {{ return(adapter.dispatch('int_div', 'tieout')(numerator, denominator)) }}
+{%- endmacro %}
+{% macro duckdb__int_div(numerator, denominator) -%}
+    cast(({{ numerator }}) // nullif({{ denominator }}, 0) as bigint)
+{%- endmacro %}
+{% macro spark__int_div(numerator, denominator) -%}
+    ({{ numerator }} div nullif({{ denominator }}, 0))
+{%- endmacro %}
+
+{#- A stable id: a prefix and 24 hex digits of a sha256 over the parts, absent parts marked. -#}
+{% macro hash_id(prefix, parts) -%}
+    '{{ prefix }}_' || substr({{ sha256_hex(join_parts(parts)) }}, 1, 24)
+{%- endmacro %}
+{% macro join_parts(parts) -%}
+    {%- for part in parts -%}
+        coalesce(cast({{ part }} as {{ dbt.type_string() }}), '~'){{ " || '|' || " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+{% macro sha256_hex(expression) -%}
+    {{ return(adapter.dispatch('sha256_hex', 'tieout')(expression)) }}
+{%- endmacro %}
+{% macro duckdb__sha256_hex(expression) -%}sha256({{ expression }}){%- endmacro %}
+{% macro spark__sha256_hex(expression) -%}sha2({{ expression }}, 256){%- endmacro %}
+
+{#- UTC month of a timestamp as YYYY-MM. -#}
+{% macro period_of(timestamp_column) -%}
+    substr(cast({{ timestamp_column }} as {{ dbt.type_string() }}), 1, 7)
+{%- endmacro %}
+
+{% macro add_days(timestamp_column, days) -%}
+    {{ return(adapter.dispatch('add_days', 'tieout')(timestamp_column, days)) }}
+{%- endmacro %}
+{% macro duckdb__add_days(timestamp_column, days) -%}
+    ({{ timestamp_column }} + to_days(cast({{ days }} as integer)))
+{%- endmacro %}
+{% macro spark__add_days(timestamp_column, days) -%}
+    ({{ timestamp_column }} + make_interval(0, 0, 0, {{ days }}))
+{%- endmacro %}
+
+{% macro add_minutes(timestamp_column, minutes) -%}
+    {{ return(adapter.dispatch('add_minutes', 'tieout')(timestamp_column, minutes)) }}
+{%- endmacro %}
+{% macro duckdb__add_minutes(timestamp_column, minutes) -%}
+    ({{ timestamp_column }} + to_minutes(cast({{ minutes }} as bigint)))
+{%- endmacro %}
+{% macro spark__add_minutes(timestamp_column, minutes) -%}
+    ({{ timestamp_column }} + make_interval(0, 0, 0, 0, 0, {{ minutes }}))
+{%- endmacro %}
+
+{#- Whole days from one time to another, counted in calendar days UTC. -#}
+{% macro days_between(earlier, later) -%}
+    {{ return(adapter.dispatch('days_between', 'tieout')(earlier, later)) }}
+{%- endmacro %}
+{% macro duckdb__days_between(earlier, later) -%}
+    cast(date_diff('day', cast({{ earlier }} as date), cast({{ later }} as date)) as bigint)
+{%- endmacro %}
+{% macro spark__days_between(earlier, later) -%}
+    cast(datediff(cast({{ later }} as date), cast({{ earlier }} as date)) as bigint)
+{%- endmacro %}

@@ -1,0 +1,84 @@
+-- grain: one payout instruction and one of our conditions on evidence and reconciliation
+with limits as (
+    select
+        max(case when setting = 'kernel_controls_max_age_minutes' then setting_value end) as controls_age_minutes,
+        max(case when setting = 'unattributed_exposure_cents' then setting_value end) as unattributed_cents
+    from {{ ref('gate_settings') }}
+    where currency = '*'
+),
+
+joined as (
+    select
+        subjects.tenant_id,
+        subjects.payout_key,
+        subjects.verdict,
+        subjects.currency,
+        evidence.as_of,
+        evidence.evidence_at,
+        evidence.evidence_stale_minutes,
+        evidence.is_stale,
+        evidence.is_stripe_complete,
+        evidence.is_kernel_complete,
+        evidence.manifest_status,
+        bindings.links,
+        bindings.unverified_sources,
+        breaks.open_breaks,
+        breaks.first_break_id,
+        coalesce(breached.is_breached, false) as is_breached,
+        coalesce(breached.mismatches, 0) as mismatches,
+        exposure.unattributed_cents,
+        exposure.other_provider_cents,
+        limits.unattributed_cents as unattributed_limit_cents,
+        limits.controls_age_minutes,
+        coalesce(controls.has_kernel_controls, false) as has_kernel_controls,
+        -- Controls are as old as the newest moment at which the kernel vouched for them.
+        greatest(
+            controls.kernel_updated_at,
+            case when evidence.manifest_status = 'trusted' then evidence.exported_through end
+        ) as controls_at,
+        currencies.currency is not null as is_currency_known
+    from {{ ref('int_payout_subjects') }} as subjects
+    cross join limits
+    inner join {{ ref('int_payout_evidence') }} as evidence
+        on subjects.tenant_id = evidence.tenant_id
+    inner join {{ ref('int_payout_bindings') }} as bindings
+        on
+            subjects.tenant_id = bindings.tenant_id
+            and subjects.payout_key = bindings.payout_key
+    inner join {{ ref('int_payout_breaks') }} as breaks
+        on
+            subjects.tenant_id = breaks.tenant_id
+            and subjects.payout_key = breaks.payout_key
+    inner join {{ ref('int_payout_exposure') }} as exposure
+        on
+            subjects.tenant_id = exposure.tenant_id
+            and subjects.payout_key = exposure.payout_key
+    left join {{ ref('int_payout_controls') }} as controls
+        on
+            subjects.tenant_id = controls.tenant_id
+            and coalesce(subjects.provider_id, '') = controls.provider_key
+    left join {{ ref('int_gate_daily_mismatches') }} as breached
+        on subjects.tenant_id = breached.tenant_id
+    left join {{ ref('gate_currencies') }} as currencies
+        on subjects.currency = currencies.currency
+),
+
+final as (
+{{ condition_rows('joined', [
+    ('EVIDENCE_STALE', 'is_stale', "coalesce(cast(evidence_at as " ~ dbt.type_string() ~ "), 'never read')", 'evidence_stale_minutes', 'coverage'),
+    ('EVIDENCE_INCOMPLETE', 'not (is_stripe_complete and is_kernel_complete)',
+        "case when not is_stripe_complete then 'rail incomplete' when not is_kernel_complete then 'kernel incomplete' else 'complete' end", "'complete'", 'coverage'),
+    ('EVIDENCE_UNVERIFIED', "manifest_status <> 'trusted' or verdict = 'mismatch' or unverified_sources > 0",
+        "manifest_status || ', ' || cast(unverified_sources as " ~ dbt.type_string() ~ ") || ' unverified sources'", "'trusted'", 'artifact verdicts'),
+    ('OPEN_BREAK', 'open_breaks > 0', "case when open_breaks > 0 then coalesce(first_break_id, '') else 'none' end", "'none'", 'reconciliation'),
+    ('DAILY_MISMATCH_THRESHOLD', 'is_breached', 'mismatches', "'threshold of the day'", 'reconciliation'),
+    ('UNATTRIBUTED_EXPOSURE', 'unattributed_cents > unattributed_limit_cents', 'unattributed_cents', 'unattributed_limit_cents', 'exposure'),
+    ('CROSS_PROVIDER_EXPOSURE', 'other_provider_cents > 0', 'other_provider_cents', '0', 'exposure'),
+    ('CONTROLS_STALE', 'not has_kernel_controls or as_of > ' ~ add_minutes('controls_at', 'controls_age_minutes'),
+        "coalesce(cast(controls_at as " ~ dbt.type_string() ~ "), 'absent')", 'controls_age_minutes', 'kernel controls'),
+    ('CURRENCY_NOT_KNOWN', 'not is_currency_known', 'currency', "'listed'", 'currency list')
+]) }}
+)
+
+select *
+from final

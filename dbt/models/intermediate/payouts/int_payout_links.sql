@@ -1,0 +1,10 @@
+-- grain: one source of a payout as its link states it, read once for everything that asks about sources
+select
+    tenant_id,
+    payout_key,
+    source_type,
+    source_id,
+    source_hash,
+    amount_cents,
+    currency
+from {{ ref('stg_kernel__receipt_payout_links') }}

@@ -1,0 +1,154 @@
+-- grain: one signed amount of the bridge before it is summed: what the kernel says, then what explains the rail
+with collections as (
+    select
+        tenant_id,
+        period,
+        currency,
+        10 as line_no,
+        'kernel_collections' as line_code,
+        expected_cents as amount_cents
+    from {{ ref('int_collection_positions') }}
+),
+
+refunds as (
+    select
+        tenant_id,
+        period,
+        currency,
+        15 as line_no,
+        'kernel_refunds' as line_code,
+        -expected_cents as amount_cents
+    from {{ ref('int_refund_positions') }}
+),
+
+payouts as (
+    select
+        tenant_id,
+        period,
+        currency,
+        20 as line_no,
+        'kernel_payouts' as line_code,
+        -gross_cents as amount_cents
+    from {{ ref('int_payout_positions') }}
+),
+
+recoveries as (
+    select
+        tenant_id,
+        period,
+        currency,
+        30 as line_no,
+        'recoveries_netted' as line_code,
+        recovery_cents as amount_cents
+    from {{ ref('int_payout_positions') }}
+),
+
+open_items as (
+    select
+        items.tenant_id,
+        items.period,
+        items.currency,
+        case when items.outcome = 'pending' then 40 else 100 + codes.precedence end as line_no,
+        case when items.outcome = 'pending' then 'pending' else 'break_' || lower(items.reason_code) end as line_code,
+        items.balance_effect_cents as amount_cents
+    from {{ ref('int_open_items') }} as items
+    inner join {{ ref('reason_codes') }} as codes
+        on items.reason_code = codes.reason_code
+    where items.balance_effect_cents <> 0
+),
+
+inherited as (
+    select
+        tenant_id,
+        period,
+        currency,
+        case movement_type
+            when 'dispute' then 52
+            when 'dispute_reversal' then 53
+            when 'payout_reversal' then 54
+            else 59
+        end as line_no,
+        case movement_type
+            when 'dispute' then 'disputes'
+            when 'dispute_reversal' then 'dispute_reversals'
+            when 'payout_reversal' then 'payout_reversals'
+            else 'other_inherited'
+        end as line_code,
+        explained_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where
+        scope = 'inherits_parent'
+        and movement_type <> 'refund'
+),
+
+internal_to_rail as (
+    select
+        tenant_id,
+        period,
+        currency,
+        60 as line_no,
+        'rail_internal' as line_code,
+        explained_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where scope = 'rail_internal'
+),
+
+fees as (
+    select
+        tenant_id,
+        period,
+        currency,
+        70 as line_no,
+        'processor_fees' as line_code,
+        -explained_fee_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+),
+
+moved_out as (
+    select
+        tenant_id,
+        period,
+        currency,
+        80 as line_no,
+        'settled_in_other_months' as line_code,
+        -net_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where period <> calendar_period
+),
+
+moved_in as (
+    select
+        tenant_id,
+        calendar_period as period,
+        currency,
+        81 as line_no,
+        'settled_for_other_periods' as line_code,
+        net_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where period <> calendar_period
+),
+
+final as (
+    select * from collections
+    union all
+    select * from refunds
+    union all
+    select * from payouts
+    union all
+    select * from recoveries
+    union all
+    select * from open_items
+    union all
+    select * from inherited
+    union all
+    select * from internal_to_rail
+    union all
+    select * from fees
+    union all
+    select * from moved_out
+    union all
+    select * from moved_in
+)
+
+select *
+from final

@@ -1,0 +1,68 @@
+-- grain: one charge of a tenant in one currency that the kernel says was given back, in whole or in part
+with linked as (
+    select distinct
+        links.tenant_id,
+        links.charge_id,
+        links.currency,
+        receipts.receipt_id,
+        receipts.receipt_hash,
+        receipts.refunded_amount_cents,
+        coalesce(receipts.settled_at, receipts.created_at) as receipted_at
+    from {{ ref('stg_kernel__charge_links') }} as links
+    inner join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            links.tenant_id = receipts.tenant_id
+            and links.source_id = receipts.receipt_id
+    where
+        links.source_type = 'receipt'
+        and links.verdict <> 'mismatch'
+        and receipts.verdict <> 'mismatch'
+        and receipts.receipt_status <> 'locked'
+),
+
+given_back as (
+    select
+        tenant_id,
+        receipt_hash,
+        {{ sum_cents('amount_cents') }} as adjusted_cents,
+        max(created_at) as adjusted_at
+    from {{ ref('stg_kernel__settlement_adjustments') }}
+    where
+        adjustment_kind = 'holdback_refund'
+        and verdict <> 'mismatch'
+    group by tenant_id, receipt_hash
+),
+
+summed as (
+    select
+        linked.tenant_id,
+        linked.charge_id,
+        linked.currency,
+        min(linked.receipt_id) as receipt_id,
+        min(linked.receipted_at) as receipted_at,
+        max(coalesce(given_back.adjusted_at, linked.receipted_at)) as refundable_at,
+        {{ sum_cents('linked.refunded_amount_cents + coalesce(given_back.adjusted_cents, 0)') }} as expected_cents
+    from linked
+    left join given_back
+        on
+            linked.tenant_id = given_back.tenant_id
+            and linked.receipt_hash = given_back.receipt_hash
+    group by linked.tenant_id, linked.charge_id, linked.currency
+),
+
+final as (
+    select
+        summed.tenant_id,
+        summed.charge_id,
+        summed.currency,
+        summed.receipt_id,
+        {{ period_of('summed.receipted_at') }} as period,
+        summed.expected_cents,
+        summed.refundable_at,
+        {{ add_days('summed.refundable_at', 'run.collection_due_days') }} as expected_by
+    from summed
+    cross join {{ ref('stg_tieout__run') }} as run
+)
+
+select *
+from final

@@ -1,0 +1,60 @@
+-- grain: one payout key with links: whether its sources are verified and sum to the instruction
+with sources as (
+    select
+        tenant_id,
+        receipt_id as source_id,
+        'receipt' as source_type
+    from {{ ref('stg_kernel__settlement_receipts') }}
+    where verdict <> 'mismatch'
+
+    union all
+
+    select
+        tenant_id,
+        adjustment_id as source_id,
+        'adjustment' as source_type
+    from {{ ref('stg_kernel__settlement_adjustments') }}
+    where verdict <> 'mismatch'
+
+    union all
+
+    select
+        tenant_id,
+        hold_hash as source_id,
+        'holdback' as source_type
+    from {{ ref('stg_kernel__funding_holds') }}
+    where verdict <> 'mismatch'
+),
+
+links as (
+    select
+        links.tenant_id,
+        links.payout_key,
+        links.source_type,
+        links.amount_cents,
+        links.source_type in ('receipt', 'adjustment', 'holdback') and sources.source_id is null as is_unresolved
+    from {{ ref('stg_kernel__receipt_payout_links') }} as links
+    left join sources
+        on
+            links.tenant_id = sources.tenant_id
+            and links.source_type = sources.source_type
+            and links.source_id = sources.source_id
+    where links.verdict <> 'mismatch'
+),
+
+final as (
+    select
+        tenant_id,
+        payout_key,
+        {{ sum_cents('amount_cents') }} as linked_cents,
+        count(*) as links,
+        count(case when is_unresolved then 1 end) as unresolved_links,
+        count(case when source_type = 'receipt' then 1 end) as receipt_links,
+        count(case when source_type = 'adjustment' then 1 end) as adjustment_links,
+        count(case when source_type = 'holdback' then 1 end) as holdback_links
+    from links
+    group by tenant_id, payout_key
+)
+
+select *
+from final

@@ -1,0 +1,89 @@
+-- grain: one platform movement: its period, how much of it is explained, and the first reason that holds for the rest
+with coded as (
+    select
+        *,
+        case
+            when has_sign_mismatch then 'SIGN_MISMATCH'
+            when scope = 'unmapped' then 'UNCLASSIFIED'
+            when movement_type = 'payout' and payout_key is not null then excess_code
+            when movement_type = 'payout' then coalesce(unmatched_code, 'MISSING_INTERNAL')
+            when movement_type = 'payout_reversal' and payout_key is not null and operation_reversed then null
+            when movement_type = 'payout_reversal' and payout_key is not null then 'STATUS_CONFLICT'
+            when movement_type = 'payout_reversal' then coalesce(unmatched_code, 'MISSING_INTERNAL')
+            when movement_type = 'collection' and collection_expected_cents is not null and collection_code = 'AMOUNT_OVER'
+                then 'AMOUNT_OVER'
+            when movement_type = 'collection' and collection_expected_cents is not null then null
+            when movement_type = 'collection' and linked_currency is not null then 'CURRENCY_MISMATCH'
+            when movement_type = 'collection' then 'MISSING_INTERNAL'
+            when movement_type in ('dispute', 'dispute_reversal') and not charge_is_owned then 'DISPUTE_NOT_BOOKED'
+            when scope = 'inherits_parent' and not charge_is_owned then 'MISSING_INTERNAL'
+            when movement_type = 'refund' and coalesce(refund_allocated_cents, 0) <> -amount_cents then 'MISSING_INTERNAL'
+        end as amount_code,
+        case
+            when movement_type = 'payout' and payout_code not in ('TIMING') then payout_code
+            when movement_type = 'payout' then check_code
+            when movement_type = 'collection' and collection_code not in ('TIMING') then collection_code
+        end as group_code
+    from {{ ref('int_movement_parents') }}
+),
+
+measured as (
+    select
+        *,
+        case
+            when amount_code is null then 0
+            when movement_type = 'payout' and payout_key is not null and not has_sign_mismatch then -excess_cents
+            when movement_type = 'collection' and amount_code = 'AMOUNT_OVER'
+                then amount_cents - collection_matched_cents
+            when movement_type = 'refund' and amount_code = 'MISSING_INTERNAL' and charge_is_owned
+                then amount_cents + coalesce(refund_allocated_cents, 0)
+            else amount_cents
+        end as break_cents
+    from coded
+),
+
+final as (
+    select
+        movement_id,
+        account_id,
+        balance_transaction_id,
+        tenant_id,
+        party_id,
+        case
+            when payout_period is not null and movement_type in ('payout', 'payout_reversal') then payout_period
+            when refund_period is not null and movement_type = 'refund' then refund_period
+            when collection_period is not null and movement_type = 'collection' then collection_period
+            else {{ period_of('occurred_at') }}
+        end as period,
+        {{ period_of('occurred_at') }} as calendar_period,
+        movement_type,
+        reporting_category,
+        case when scope = 'unmapped' then 'kernel_required' else scope end as scope,
+        object_id,
+        charge_id,
+        transfer_id,
+        payout_key,
+        coalesce(instruction_artifact_id, refund_receipt_id, receipt_id) as kernel_object_id,
+        amount_cents,
+        fee_cents,
+        net_cents,
+        explained_fee_cents,
+        fee_variance_cents,
+        break_cents,
+        amount_cents - break_cents as explained_cents,
+        currency,
+        object_amount_cents,
+        object_currency,
+        occurred_at,
+        available_on,
+        amount_code,
+        case
+            when amount_code is not null then amount_code
+            when fee_variance_cents <> 0 then 'FEE_VARIANCE'
+            when group_code is not null then group_code
+        end as reason_code
+    from measured
+)
+
+select *
+from final

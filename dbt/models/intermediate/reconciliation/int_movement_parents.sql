@@ -1,0 +1,99 @@
+-- grain: one platform movement with what the kernel knows of the charge or transfer behind it
+with movements as (
+    select *
+    from {{ ref('int_movements_linked') }}
+    where is_platform
+),
+
+charge_links as (
+    select distinct
+        charge_id,
+        currency
+    from {{ ref('int_collection_positions') }}
+),
+
+checks as (
+    select
+        checks.tenant_id,
+        checks.payout_key,
+        min(codes.precedence) as precedence
+    from {{ ref('int_payout_checks') }} as checks
+    inner join {{ ref('reason_codes') }} as codes
+        on checks.reason_code = codes.reason_code
+    group by checks.tenant_id, checks.payout_key
+),
+
+payout_checks as (
+    select
+        checks.tenant_id,
+        checks.payout_key,
+        codes.reason_code as check_code
+    from checks
+    inner join {{ ref('reason_codes') }} as codes
+        on checks.precedence = codes.precedence
+),
+
+linked_charges as (
+    select
+        charge_id,
+        min(currency) as linked_currency
+    from charge_links
+    group by charge_id
+),
+
+final as (
+    select
+        movements.*,
+        coalesce(
+            allocations.tenant_id, matches.tenant_id, charge_owners.tenant_id, '_platform'
+        ) as tenant_id,
+        coalesce(allocations.party_id, matches.owner_party_id, collections.party_id, charge_owners.party_id) as party_id,
+        charge_owners.tenant_id is not null as charge_is_owned,
+        collections.period as collection_period,
+        collections.expected_cents as collection_expected_cents,
+        collections.matched_cents as collection_matched_cents,
+        collections.open_code as collection_code,
+        coalesce(collections.receipt_id, charge_owners.source_id) as receipt_id,
+        linked_charges.linked_currency,
+        allocations.payout_key,
+        allocations.period as payout_period,
+        allocations.allocated_cents,
+        allocations.excess_cents,
+        allocations.excess_code,
+        allocations.is_late,
+        positions.open_code as payout_code,
+        positions.operation_reversed,
+        positions.artifact_id as instruction_artifact_id,
+        checks.check_code,
+        refunds.period as refund_period,
+        refunds.allocated_cents as refund_allocated_cents,
+        refunds.receipt_id as refund_receipt_id,
+        matches.unmatched_code
+    from movements
+    left join {{ ref('int_charge_owners') }} as charge_owners
+        on movements.charge_id = charge_owners.charge_id
+    left join {{ ref('int_collection_positions') }} as collections
+        on
+            movements.charge_id = collections.charge_id
+            and movements.currency = collections.currency
+            and charge_owners.tenant_id = collections.tenant_id
+    left join linked_charges
+        on movements.charge_id = linked_charges.charge_id
+    left join {{ ref('int_transfer_matches') }} as matches
+        on movements.transfer_id = matches.transfer_id
+    left join {{ ref('int_transfer_allocations') }} as allocations
+        on movements.transfer_id = allocations.transfer_id
+    left join {{ ref('int_payout_positions') }} as positions
+        on
+            allocations.tenant_id = positions.tenant_id
+            and allocations.payout_key = positions.payout_key
+    left join payout_checks as checks
+        on
+            allocations.tenant_id = checks.tenant_id
+            and allocations.payout_key = checks.payout_key
+    left join {{ ref('int_refund_allocations') }} as refunds
+        on movements.movement_id = refunds.movement_id
+)
+
+select *
+from final

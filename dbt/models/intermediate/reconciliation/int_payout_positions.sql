@@ -1,0 +1,90 @@
+-- grain: one payout key of a tenant: instructed, settled, and what is open with its reason
+with allocations as (
+    select
+        *,
+        count(*) over (partition by tenant_id, payout_key) as transfers_of_payout
+    from {{ ref('int_transfer_allocations') }}
+),
+
+settled as (
+    select
+        tenant_id,
+        payout_key,
+        {{ sum_cents('allocated_cents') }} as settled_cents,
+        count(case when allocated_cents > 0 then 1 end) as transfers,
+        count(case when is_late and allocated_cents > 0 then 1 end) as late_transfers,
+        min(case
+            when excess_code in ('CURRENCY_MISMATCH', 'DESTINATION_MISMATCH', 'STATUS_CONFLICT') then excess_code
+        end) as refusal_code,
+        max(case when transfer_rank = transfers_of_payout then transfer_id end) as transfer_id,
+        max(created_at) as settled_at
+    from allocations
+    group by tenant_id, payout_key
+),
+
+joined as (
+    select
+        expected.*,
+        coalesce(settled.settled_cents, 0) as settled_cents,
+        coalesce(settled.transfers, 0) as transfers,
+        coalesce(settled.late_transfers, 0) as late_transfers,
+        settled.refusal_code,
+        settled.transfer_id,
+        settled.settled_at,
+        ambiguous.payout_key is not null as is_ambiguous,
+        coalesce(completeness.stripe_complete, false) as stripe_complete,
+        run.as_of
+    from {{ ref('int_expected_payouts') }} as expected
+    cross join {{ ref('stg_tieout__run') }} as run
+    left join settled
+        on
+            expected.tenant_id = settled.tenant_id
+            and expected.payout_key = settled.payout_key
+    left join {{ ref('int_ambiguous_payouts') }} as ambiguous
+        on
+            expected.tenant_id = ambiguous.tenant_id
+            and expected.payout_key = ambiguous.payout_key
+    left join {{ ref('int_source_completeness') }} as completeness
+        on expected.tenant_id = completeness.tenant_id
+),
+
+final as (
+    select
+        tenant_id,
+        payout_key,
+        party_id,
+        period,
+        currency,
+        gross_cents,
+        recovery_cents,
+        expected_cents,
+        settled_cents,
+        expected_cents - settled_cents as open_cents,
+        generated_at,
+        expected_by,
+        settled_at,
+        statement_hash,
+        artifact_id,
+        operation_id,
+        operation_reversed,
+        operation_collects,
+        destination_account_id,
+        transfers,
+        transfer_id,
+        late_transfers,
+        case
+            when expected_cents = settled_cents then null
+            when not stripe_complete then 'SOURCE_INCOMPLETE'
+            when instruction_rank > 1 then 'DUPLICATE_INTERNAL'
+            when refusal_code is not null then refusal_code
+            when as_of < expected_by then 'TIMING'
+            when transfers > 1 then 'SPLIT_INCOMPLETE'
+            when transfers = 1 then 'AMOUNT_UNDER'
+            when is_ambiguous then 'AMBIGUOUS_MATCH'
+            else 'MISSING_EXTERNAL'
+        end as open_code
+    from joined
+)
+
+select *
+from final

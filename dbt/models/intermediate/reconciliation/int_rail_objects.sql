@@ -1,0 +1,112 @@
+-- grain: one object of an account that a balance transaction can name as its source
+with objects as (
+    select
+        account_id,
+        charge_id as object_id,
+        'charge' as object_type,
+        charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        1 as expected_sign
+    from {{ ref('stg_stripe__charges') }}
+
+    union all
+
+    select
+        account_id,
+        refund_id as object_id,
+        'refund' as object_type,
+        charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        -1 as expected_sign
+    from {{ ref('stg_stripe__refunds') }}
+
+    union all
+
+    select
+        account_id,
+        dispute_id as object_id,
+        'dispute' as object_type,
+        charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        0 as expected_sign
+    from {{ ref('stg_stripe__disputes') }}
+
+    union all
+
+    select
+        account_id,
+        transfer_id as object_id,
+        'transfer' as object_type,
+        cast(null as {{ dbt.type_string() }}) as charge_id,
+        transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        -1 as expected_sign
+    from {{ ref('stg_stripe__transfers') }}
+
+    union all
+
+    select
+        account_id,
+        transfer_reversal_id as object_id,
+        'transfer_reversal' as object_type,
+        cast(null as {{ dbt.type_string() }}) as charge_id,
+        transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        1 as expected_sign
+    from {{ ref('stg_stripe__transfer_reversals') }}
+
+    union all
+
+    select
+        account_id,
+        payout_id as object_id,
+        'payout' as object_type,
+        cast(null as {{ dbt.type_string() }}) as charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        -1 as expected_sign
+    from {{ ref('stg_stripe__payouts') }}
+
+    union all
+
+    select
+        account_id,
+        topup_id as object_id,
+        'topup' as object_type,
+        cast(null as {{ dbt.type_string() }}) as charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        1 as expected_sign
+    from {{ ref('stg_stripe__topups') }}
+
+    union all
+
+    select
+        account_id,
+        application_fee_id as object_id,
+        'application_fee' as object_type,
+        charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        amount_cents as object_amount_cents,
+        currency as object_currency,
+        1 as expected_sign
+    from {{ ref('stg_stripe__application_fees') }}
+),
+
+final as (
+    select *
+    from objects
+)
+
+select *
+from final

@@ -1,0 +1,58 @@
+-- grain: one refund movement of a linked charge: how much of it the kernel's refund takes up, oldest first
+with refunds as (
+    select
+        movements.movement_id,
+        movements.charge_id,
+        movements.currency,
+        movements.occurred_at,
+        -movements.amount_cents as refunded_cents,
+        expected.tenant_id,
+        expected.receipt_id,
+        expected.period,
+        expected.expected_cents
+    from {{ ref('int_movements_linked') }} as movements
+    inner join {{ ref('int_expected_refunds') }} as expected
+        on
+            movements.charge_id = expected.charge_id
+            and movements.currency = expected.currency
+    inner join {{ ref('int_charge_owners') }} as owners
+        on
+            expected.charge_id = owners.charge_id
+            and expected.tenant_id = owners.tenant_id
+    where
+        movements.is_platform
+        and movements.movement_type = 'refund'
+        and movements.amount_cents < 0
+),
+
+ordered as (
+    select
+        *,
+        {{ running_cents(
+            'refunded_cents',
+            'tenant_id, charge_id, currency',
+            'occurred_at asc nulls last, movement_id asc nulls last',
+            preceding_only=true
+        ) }} as before_cents
+    from refunds
+),
+
+final as (
+    select
+        movement_id,
+        tenant_id,
+        charge_id,
+        currency,
+        receipt_id,
+        period,
+        refunded_cents,
+        case
+            when before_cents >= expected_cents then 0
+            when refunded_cents > expected_cents - before_cents then expected_cents - before_cents
+            else refunded_cents
+        end as allocated_cents
+    from ordered
+)
+
+select *
+from final

@@ -1,0 +1,88 @@
+-- grain: one matched platform transfer: how much of it its instruction takes up, oldest transfer first
+with matched as (
+    select
+        matches.*,
+        expected.party_id,
+        expected.operation_collects,
+        expected.period,
+        expected.currency as expected_currency,
+        expected.expected_cents,
+        expected.late_after,
+        expected.operation_dead,
+        case
+            when matches.currency <> expected.currency then 'CURRENCY_MISMATCH'
+            when
+                expected.destination_account_id is not null
+                and matches.destination_account_id <> expected.destination_account_id
+                then 'DESTINATION_MISMATCH'
+            when expected.operation_dead then 'STATUS_CONFLICT'
+        end as refusal_code
+    from {{ ref('int_transfer_matches') }} as matches
+    inner join {{ ref('int_expected_payouts') }} as expected
+        on
+            matches.tenant_id = expected.tenant_id
+            and matches.payout_key = expected.payout_key
+),
+
+ordered as (
+    select
+        *,
+        row_number() over (
+            partition by tenant_id, payout_key
+            order by
+                case when refusal_code is null then 0 else 1 end asc nulls last,
+                created_at asc nulls last,
+                transfer_id asc nulls last
+        ) as transfer_rank,
+        {{ running_cents(
+            'case when refusal_code is null then amount_cents else 0 end',
+            'tenant_id, payout_key',
+            'case when refusal_code is null then 0 else 1 end asc nulls last, created_at asc nulls last, transfer_id asc nulls last',
+            preceding_only=true
+        ) }} as settled_before_cents
+    from matched
+),
+
+allocated as (
+    select
+        *,
+        case
+            when refusal_code is not null then 0
+            when settled_before_cents >= expected_cents then 0
+            when amount_cents > expected_cents - settled_before_cents then expected_cents - settled_before_cents
+            else amount_cents
+        end as allocated_cents
+    from ordered
+),
+
+final as (
+    select
+        account_id,
+        transfer_id,
+        tenant_id,
+        payout_key,
+        match_method,
+        case when refusal_code = 'DESTINATION_MISMATCH' then owner_party_id else party_id end as party_id,
+        period,
+        currency,
+        expected_currency,
+        expected_cents,
+        amount_cents,
+        allocated_cents,
+        amount_cents - allocated_cents as excess_cents,
+        created_at,
+        created_at > late_after as is_late,
+        transfer_rank,
+        destination_account_id,
+        operation_collects,
+        case
+            when refusal_code is not null then refusal_code
+            when amount_cents = allocated_cents then null
+            when allocated_cents = 0 then 'DUPLICATE_EXTERNAL'
+            else 'AMOUNT_OVER'
+        end as excess_code
+    from allocated
+)
+
+select *
+from final

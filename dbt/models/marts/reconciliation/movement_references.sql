@@ -1,0 +1,138 @@
+-- grain: one source of one movement that needs a kernel source; the rows of a movement sum to it
+with required as (
+    select *
+    from {{ ref('int_movement_outcomes') }}
+    where scope = 'kernel_required'
+),
+
+payout_sources as (
+    select
+        required.tenant_id,
+        required.movement_id,
+        shares.source_type,
+        shares.source_id,
+        -shares.allocated_cents as allocated_cents
+    from required
+    inner join {{ ref('int_payout_references') }} as shares
+        on required.transfer_id = shares.transfer_id
+    where required.movement_type = 'payout'
+),
+
+collection_sources as (
+    select
+        required.tenant_id,
+        required.movement_id,
+        links.source_type,
+        links.source_id,
+        links.amount_cents as allocated_cents
+    from required
+    inner join {{ ref('int_collection_positions') }} as positions
+        on
+            required.tenant_id = positions.tenant_id
+            and required.charge_id = positions.charge_id
+            and required.currency = positions.currency
+    inner join {{ ref('stg_kernel__charge_links') }} as links
+        on
+            positions.tenant_id = links.tenant_id
+            and positions.charge_id = links.charge_id
+            and positions.currency = links.currency
+    inner join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            links.tenant_id = receipts.tenant_id
+            and links.source_id = receipts.receipt_id
+    where
+        required.movement_type = 'collection'
+        and links.source_type = 'receipt'
+        and links.verdict <> 'mismatch'
+        and receipts.verdict <> 'mismatch'
+),
+
+sourced as (
+    select * from payout_sources
+    union all
+    select * from collection_sources
+),
+
+sourced_totals as (
+    select
+        movement_id,
+        {{ sum_cents('allocated_cents') }} as allocated_cents
+    from sourced
+    group by movement_id
+),
+
+unsourced as (
+    select
+        required.tenant_id,
+        required.movement_id,
+        'none' as source_type,
+        'none' as source_id,
+        required.amount_cents - coalesce(sourced_totals.allocated_cents, 0) as allocated_cents
+    from required
+    left join sourced_totals
+        on required.movement_id = sourced_totals.movement_id
+    where required.amount_cents <> coalesce(sourced_totals.allocated_cents, 0)
+),
+
+references_of_movements as (
+    select * from sourced
+    union all
+    select * from unsourced
+),
+
+holds as (
+    select
+        holds.tenant_id,
+        holds.hold_hash,
+        receipts.receipt_id,
+        receipts.settlement_id
+    from {{ ref('stg_kernel__funding_holds') }} as holds
+    left join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            holds.tenant_id = receipts.tenant_id
+            and holds.receipt_hash = receipts.receipt_hash
+),
+
+adjustments as (
+    select
+        adjustments.tenant_id,
+        adjustments.adjustment_id,
+        receipts.receipt_id,
+        receipts.settlement_id
+    from {{ ref('stg_kernel__settlement_adjustments') }} as adjustments
+    left join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            adjustments.tenant_id = receipts.tenant_id
+            and adjustments.receipt_hash = receipts.receipt_hash
+),
+
+final as (
+    select
+        allocated.tenant_id,
+        allocated.movement_id,
+        allocated.source_type,
+        allocated.source_id,
+        coalesce(receipts.settlement_id, holds.settlement_id, adjustments.settlement_id) as settlement_id,
+        coalesce(receipts.receipt_id, holds.receipt_id, adjustments.receipt_id) as receipt_id,
+        adjustments.adjustment_id,
+        allocated.allocated_cents
+    from references_of_movements as allocated
+    left join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            allocated.tenant_id = receipts.tenant_id
+            and allocated.source_id = receipts.receipt_id
+            and allocated.source_type = 'receipt'
+    left join holds
+        on
+            allocated.tenant_id = holds.tenant_id
+            and allocated.source_id = holds.hold_hash
+            and allocated.source_type = 'holdback'
+    left join adjustments
+        on
+            allocated.tenant_id = adjustments.tenant_id
+            and allocated.source_id = adjustments.adjustment_id
+            and allocated.source_type = 'adjustment'
+)
+
+select *
+from final

@@ -1,0 +1,21 @@
+-- grain: one source of a charge
+with
+{{ latest_landed('kernel', 'charge_links', key=['tenant_id', 'charge_id', 'party_id', 'source_type', 'source_id']) }},
+
+final as (
+    select
+        tenant_id,
+        charge_id,
+        party_id,
+        source_type,
+        source_id,
+        amount_cents,
+        currency,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

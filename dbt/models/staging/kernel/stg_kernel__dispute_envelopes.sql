@@ -1,0 +1,23 @@
+-- grain: one dispute envelope
+with
+{{ latest_landed('kernel', 'dispute_envelopes', key=['tenant_id', 'envelope_id']) }},
+
+final as (
+    select
+        tenant_id,
+        envelope_id,
+        case_id,
+        agreement_hash,
+        receipt_hash,
+        hold_hash,
+        reason_code,
+        opened_at,
+        envelope_hash,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,21 @@
+-- grain: one general-ledger batch of a month
+with
+{{ latest_landed('kernel', 'gl_batches', key=['tenant_id', 'artifact_id']) }},
+
+final as (
+    select
+        tenant_id,
+        artifact_id,
+        period,
+        basis,
+        total_cents,
+        generated_at,
+        artifact_hash,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

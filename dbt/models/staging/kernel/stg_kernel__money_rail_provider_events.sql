@@ -1,0 +1,20 @@
+-- grain: one provider event
+with
+{{ latest_landed('kernel', 'money_rail_provider_events', key=['tenant_id', 'provider_id', 'operation_id', 'event_type', 'event_id']) }},
+
+final as (
+    select
+        tenant_id,
+        provider_id,
+        operation_id,
+        event_type,
+        event_id,
+        latest.at as occurred_at,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,17 @@
+-- grain: one ledger entry of a party statement
+with
+{{ latest_landed('kernel', 'party_statement_entries', key=['tenant_id', 'artifact_id', 'entry_id']) }},
+
+final as (
+    select
+        tenant_id,
+        artifact_id,
+        party_id,
+        period,
+        entry_id as ledger_entry_id,
+        received_at
+    from latest
+)
+
+select *
+from final

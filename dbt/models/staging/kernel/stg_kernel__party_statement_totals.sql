@@ -1,0 +1,18 @@
+-- grain: one ledger account of a party statement
+with
+{{ latest_landed('kernel', 'party_statement_totals', key=['tenant_id', 'artifact_id', 'ledger_account_id']) }},
+
+final as (
+    select
+        tenant_id,
+        artifact_id,
+        party_id,
+        period,
+        ledger_account_id,
+        amount_cents,
+        received_at
+    from latest
+)
+
+select *
+from final

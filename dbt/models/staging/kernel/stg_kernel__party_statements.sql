@@ -1,0 +1,30 @@
+-- grain: one party statement of a month
+with
+{{ latest_landed('kernel', 'party_statements', key=['tenant_id', 'artifact_id']) }},
+
+final as (
+    select
+        tenant_id,
+        artifact_id,
+        party_id,
+        party_role,
+        period,
+        basis,
+        currency,
+        payout_cents,
+        fees_cents,
+        credits_cents,
+        net_cents,
+        balance_delta_cents,
+        allocation_count,
+        source_event_id,
+        generated_at,
+        artifact_hash,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

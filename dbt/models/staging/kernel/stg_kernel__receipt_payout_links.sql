@@ -1,0 +1,21 @@
+-- grain: one source of a payout
+with
+{{ latest_landed('kernel', 'receipt_payout_links', key=['tenant_id', 'payout_key', 'source_type', 'source_id']) }},
+
+final as (
+    select
+        tenant_id,
+        payout_key,
+        source_type,
+        source_id,
+        source_hash,
+        amount_cents,
+        currency,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,26 @@
+-- grain: one adjustment
+with
+{{ latest_landed('kernel', 'settlement_adjustments', key=['tenant_id', 'adjustment_id']) }},
+
+final as (
+    select
+        tenant_id,
+        adjustment_id,
+        agreement_hash,
+        receipt_hash,
+        hold_hash,
+        kind as adjustment_kind,
+        amount_cents,
+        currency,
+        verdict_case_id,
+        verdict_hash,
+        created_at,
+        adjustment_hash,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

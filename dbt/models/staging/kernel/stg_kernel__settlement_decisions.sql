@@ -1,0 +1,24 @@
+-- grain: one settlement decision
+with
+{{ latest_landed('kernel', 'settlement_decisions', key=['tenant_id', 'decision_id']) }},
+
+final as (
+    select
+        tenant_id,
+        decision_id,
+        run_id,
+        settlement_id,
+        agreement_id,
+        decision_status,
+        decision_mode,
+        verification_status,
+        decided_at,
+        decision_hash,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,31 @@
+-- grain: one kernel receipt
+with
+{{ latest_landed('kernel', 'settlement_receipts', key=['tenant_id', 'receipt_id']) }},
+
+final as (
+    select
+        tenant_id,
+        receipt_id,
+        run_id,
+        settlement_id,
+        decision_id,
+        decision_hash,
+        status as receipt_status,
+        amount_cents,
+        released_amount_cents,
+        refunded_amount_cents,
+        release_rate_pct,
+        currency,
+        finality_state,
+        settled_at,
+        created_at,
+        receipt_hash,
+        origin,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,22 @@
+-- grain: one settlement statement of a job
+with
+{{ latest_landed('kernel', 'settlement_statements', key=['tenant_id', 'artifact_id']) }},
+
+final as (
+    select
+        tenant_id,
+        artifact_id,
+        job_id,
+        quote_amount_cents,
+        currency,
+        source_event_id,
+        generated_at,
+        artifact_hash,
+        artifact_sha256,
+        verdict,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,20 @@
+-- grain: one x402 reversal event
+with
+{{ latest_landed('kernel', 'x402_reversal_events', key=['tenant_id', 'event_id']) }},
+
+final as (
+    select
+        tenant_id,
+        event_id,
+        gate_id,
+        receipt_id,
+        action as reversal_action,
+        event_type,
+        occurred_at,
+        event_hash,
+        received_at
+    from latest
+)
+
+select *
+from final

@@ -1,0 +1,25 @@
+-- grain: one balance transaction of one account
+with
+{{ latest_landed('stripe', 'balance_transactions', key=['account_id', 'id']) }},
+
+final as (
+    select
+        account_id,
+        is_platform,
+        id as balance_transaction_id,
+        type as balance_transaction_type,
+        reporting_category,
+        balance_type,
+        source as source_object_id,
+        amount as amount_cents,
+        fee as fee_cents,
+        net as net_cents,
+        upper(currency) as currency,
+        exchange_rate_text,
+        created as created_at,
+        available_on
+    from latest
+)
+
+select *
+from final

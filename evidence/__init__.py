@@ -1,0 +1,29 @@
+"""Evidence: how claims leave Tieout, and how anyone checks them without trusting it.
+
+What belongs here: canonical bytes, hashes, signatures, run packets, gate decisions, the packet
+log and the verifier. What does not: where rows come from, Dagster, dbt or DuckDB. The package
+needs nothing but `cryptography`, so that an auditor installs little.
+"""
+
+__all__ = [
+    "build",
+    "canonical",
+    "chain",
+    "cli",
+    "container",
+    "decision",
+    "errors",
+    "findings",
+    "keys",
+    "log",
+    "merkle",
+    "notes",
+    "proof",
+    "schema",
+    "signatures",
+    "statement",
+    "sums",
+    "tables",
+    "trust",
+    "verify",
+]

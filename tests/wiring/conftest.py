@@ -1,0 +1,73 @@
+"""One demo run for all tests of the wiring, and a way to type commands.
+
+Belongs here: fixtures. Does not belong here: claims.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 600
+
+Tieout = Callable[..., "Answer"]
+
+
+class Answer:
+    """What a command said and how it ended."""
+
+    def __init__(self, finished: subprocess.CompletedProcess[str]) -> None:
+        self.code = finished.returncode
+        self.out = finished.stdout
+        self.err = finished.stderr
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\n{self.out[-3000:]}\n{self.err[-3000:]}"
+
+
+def type_command(home: Path, *arguments: str, **environ: str) -> Answer:
+    """Runs `tieout` in a process of its own, with nothing set but what is given."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TIEOUT_", "STRIPE_", "DAGSTER_", "DBT_"))
+    }
+    finished = subprocess.run(
+        [sys.executable, "-m", "dagster_project", *arguments],
+        env={**clean, "TIEOUT_HOME": str(home), "PYTHONPATH": str(ROOT), **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        cwd=home.parent,
+        check=False,
+    )
+    return Answer(finished)
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of one whole demo; tests read it and do not change it."""
+    home = tmp_path_factory.mktemp("wiring") / "home"
+    answer = type_command(home, "demo", "--json")
+    assert answer.code == 0, answer
+    (home.parent / "demo.json").write_text(answer.out)
+    return home
+
+
+@pytest.fixture(scope="session")
+def demo(demo_home: Path) -> Any:
+    """What the demo answered."""
+    return json.loads((demo_home.parent / "demo.json").read_text())

@@ -1,0 +1,89 @@
+"""The command line: exit codes, one-paragraph errors, secrets refused, bad sources named."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.wiring.conftest import Answer, type_command
+
+
+def one_paragraph(answer: Answer, *words: str) -> None:
+    """The error is one line that says got, expected and what to do, without a traceback."""
+    lines = [line for line in answer.err.strip().splitlines() if line.startswith("Got:")]
+    assert len(lines) == 1, answer
+    assert "Expected:" in lines[0], answer
+    assert "What to do:" in lines[0], answer
+    assert "Traceback" not in answer.err, answer
+    for word in words:
+        assert word in lines[0], answer
+
+
+def test_a_secret_argument_is_refused_and_never_repeated(tmp_path: Path) -> None:
+    answer = type_command(tmp_path / "home", "run", "--api-key", "sk_live_verysecret")
+    assert answer.code == 2
+    one_paragraph(answer, "STRIPE_API_KEY")
+    assert "verysecret" not in answer.out + answer.err
+
+
+def test_an_unknown_command_is_misuse(tmp_path: Path) -> None:
+    assert type_command(tmp_path / "home", "frobnicate").code == 2
+
+
+def test_reading_without_a_home_says_how_to_get_one(tmp_path: Path) -> None:
+    answer = type_command(tmp_path / "home", "status")
+    assert answer.code == 2
+    one_paragraph(answer, "tieout demo")
+
+
+def test_contradicting_settings_are_misuse(tmp_path: Path) -> None:
+    answer = type_command(tmp_path / "home", "run", STRIPE_API_KEY="sk_test_x")
+    assert answer.code == 2
+    one_paragraph(answer, "TIEOUT_KERNEL_EXPORTS")
+
+
+def test_an_as_of_in_the_future_is_misuse(tmp_path: Path) -> None:
+    answer = type_command(tmp_path / "home", "run", "--as-of", "tomorrow")
+    assert answer.code == 2
+    one_paragraph(answer, "--as-of")
+
+
+def test_a_new_key_is_private_and_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "packets.pem"
+    made = type_command(tmp_path / "home", "keys", "new", str(path), "--json")
+    assert made.code == 0, made
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "PRIVATE" not in made.out
+    again = type_command(tmp_path / "home", "keys", "new", str(path))
+    assert again.code == 1, again
+
+
+def test_the_doctor_answers_without_a_home(tmp_path: Path) -> None:
+    answer = type_command(tmp_path / "home", "doctor", "--json")
+    assert answer.code == 0, answer
+    assert not (tmp_path / "home").exists(), "a look must change nothing"
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    folder = tmp_path / "exports" / "tenant_a"
+    folder.mkdir(parents=True)
+    (folder / "settlement_receipts.jsonl").write_text("")
+    return folder.parent
+
+
+def test_an_unreachable_rail_is_one_paragraph(tmp_path: Path, exports: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    answer = type_command(
+        tmp_path / "home",
+        "run",
+        STRIPE_API_KEY="sk_test_x1234567",
+        STRIPE_API_BASE=f"http://127.0.0.1:{port}",
+        TIEOUT_KERNEL_EXPORTS=str(exports),
+    )
+    assert answer.code == 1, answer
+    one_paragraph(answer, "127.0.0.1", "stripe_unreachable")

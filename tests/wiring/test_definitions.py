@@ -1,0 +1,116 @@
+"""Dagster's definitions load with no network, no secret and no data, and say what each asset is."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dagster_project.definitions import build_defs
+from dagster_project.resources import Wiring
+from dagster_project.sensors import decision_sensor
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    """Definitions of an empty home, loaded while every connection is refused."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a connection while definitions load")
+
+    home = tmp_path_factory.mktemp("definitions") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket.socket, "connect_ex", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        found = build_defs(Wiring(environ={"TIEOUT_HOME": str(home)}))
+        found.resolve_asset_graph()
+    assert not (home / "state" / "home.json").exists(), "loading must bind the home to nothing"
+    return found
+
+
+def test_every_asset_has_a_group_an_owner_kinds_and_a_description(
+    definitions: dg.Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert len(nodes) > 100
+    for node in nodes:
+        assert node.group_name != "default", node.key
+        assert node.kinds, node.key
+        assert node.description, node.key
+        if node.key.path[0] != "seeds":
+            assert node.owners, node.key
+
+
+def test_models_wait_for_the_run_and_its_pin(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    staged = graph.get(dg.AssetKey(["staging", "stg_stripe__charges"])).parent_keys
+    assert dg.AssetKey(["landing", "stripe", "charges"]) in staged
+    assert dg.AssetKey(["landing", "tieout", "pinned_batches"]) in staged
+    pin = graph.get(dg.AssetKey(["landing", "tieout", "pinned_batches"])).parent_keys
+    assert dg.AssetKey(["landing", "kernel", "settlement_receipts"]) in pin
+
+
+def test_acts_come_after_packets_decisions_and_payments(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    acts = graph.get(dg.AssetKey(["publication", "acts"])).parent_keys
+    assert {key.path[-1] for key in acts} == {"issued", "gate_decisions", "payouts"}
+    models = graph.get(dg.AssetKey(["marts", "run_packets"])).parent_keys
+    assert dg.AssetKey(["publication", "acts"]) in models
+
+
+def test_dbt_tests_are_asset_checks(definitions: dg.Definitions) -> None:
+    checks = {key.to_user_string() for key in definitions.resolve_asset_graph().asset_check_keys}
+    assert "marts/reconciliation_drift:row_rules" in checks
+    assert "publication/published:no_open_breaks" in checks
+    assert "packets/issued:packets_verify" in checks
+    assert len(checks) > 100
+
+
+def test_each_job_runs_in_one_process_and_none_is_partitioned(
+    definitions: dg.Definitions,
+) -> None:
+    for name in ("reconcile", "enforce", "reconcile_and_enforce"):
+        job = definitions.resolve_job_def(name)
+        assert job.partitions_def is None, name
+        assert job.executor_def.name == "in_process", name
+
+
+def test_warehouse_and_publication_share_a_pool(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("reconcile")
+    pools = {node.name: node.definition.pool for node in job.nodes}  # type: ignore[attr-defined]
+    shared = {name for name, pool in pools.items() if pool == "warehouse"}
+    assert shared == {"warehouse", "publication__published", "acts_models", "publication__closed"}
+    assert pools["stripe"] is None
+
+
+def test_the_sensor_asks_once_for_a_new_decision(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    wiring = Wiring(environ={"TIEOUT_HOME": str(home), "TIEOUT_PAYOUTS": "live"})
+    wiring.home()
+    sensor = decision_sensor(wiring)
+
+    def tick(cursor: str | None) -> Any:
+        return sensor(dg.build_sensor_context(cursor=cursor))
+
+    assert isinstance(tick(None), dg.SkipReason)
+    folder = home / "decisions" / "tenant_a"
+    folder.mkdir()
+    (folder / "20260101T000000Z-aa.json").write_text("{}")
+    first = tick(None)
+    assert len(first.run_requests) == 1
+    assert isinstance(tick(first.cursor), dg.SkipReason)
+    (folder / "20260101T010000Z-bb.json").write_text("{}")
+    assert tick(first.cursor).run_requests[0].run_key != first.run_requests[0].run_key
+
+
+def test_the_sensor_is_silent_while_payouts_are_off(tmp_path: Path) -> None:
+    wiring = Wiring(environ={"TIEOUT_HOME": str(tmp_path / "home")})
+    folder = wiring.home().decisions / "tenant_a"
+    folder.mkdir()
+    (folder / "20260101T000000Z-aa.json").write_text("{}")
+    assert isinstance(decision_sensor(wiring)(dg.build_sensor_context()), dg.SkipReason)

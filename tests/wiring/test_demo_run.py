@@ -1,0 +1,151 @@
+"""The whole job on the simulator: what the demo promises is what lies in its home."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagster_project.home import prepare_home
+from dagster_project.issuing import PLATFORM_TENANT, issued
+from dagster_project.marts import Marts
+from evidence import cli as auditor
+from evidence.errors import Refusal
+from evidence.trust import load_trust
+from evidence.verify import verify_packet
+from tests.wiring.conftest import type_command
+
+
+def rows(home: Path, mart: str) -> list[dict[str, Any]]:
+    with Marts.published(prepare_home(home)) as marts:
+        return list(marts.rows(mart))
+
+
+def test_every_planted_fault_is_found_and_nothing_else(demo_home: Path) -> None:
+    truth = json.loads((demo_home / "simulator" / "truth.json").read_text())
+    planted = Counter((r["tenant_id"], r["reason_code"]) for r in truth if r["outcome"] == "break")
+    found = Counter(
+        (r["tenant_id"], r["reason_code"])
+        for r in rows(demo_home, "reconciliation_drift")
+        if r["outcome"] == "break"
+    )
+    assert found == planted
+
+
+def test_a_tenant_without_faults_is_fully_explained(demo: Any) -> None:
+    clean = [row for row in demo["verdicts"] if row["tenant_id"] == "tenant_aurora"]
+    assert clean
+    assert {row["explained_bps"] for row in clean} == {10_000}
+    assert all(row["verdict"].startswith("reconciled") for row in clean)
+
+
+def test_each_tenant_and_period_has_one_packet_that_its_table_lists(demo_home: Path) -> None:
+    packets = issued(prepare_home(demo_home))
+    wanted = {
+        (row["tenant_id"], row["period"])
+        for row in rows(demo_home, "reconciliation_runs")
+        if row["tenant_id"] != PLATFORM_TENANT
+    }
+    assert {(packet.tenant_id, packet.period) for packet in packets} == wanted
+    listed = {row["packet_sha256"] for row in rows(demo_home, "run_packets")}
+    assert listed == {packet.packet_sha256 for packet in packets}
+
+
+def test_a_packet_is_accepted_and_one_flipped_byte_breaks_it(demo_home: Path) -> None:
+    packet = issued(prepare_home(demo_home))[0]
+    data = bytearray((demo_home / packet.path).read_bytes())
+    trust = load_trust(demo_home / "trust" / "trust.json")
+    verify_packet(bytes(data), trust, packet.tenant_id, packet.period, require_log=True)
+    data[len(data) // 2] ^= 1
+    with pytest.raises(Refusal):
+        verify_packet(bytes(data), trust, packet.tenant_id, packet.period)
+
+
+def test_an_auditor_needs_no_tieout(demo_home: Path, tmp_path: Path) -> None:
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("no ssh-keygen on this machine")
+    handed = type_command(
+        demo_home, "packet", "export", "--tenant-id", "tenant_birch", "--out", str(tmp_path / "h")
+    )
+    assert handed.code == 0, handed
+    packet = sorted((tmp_path / "h").glob("*.zip"))[0]
+    shutil.unpack_archive(packet, tmp_path / "p")
+    statement = tmp_path / "p" / "statement.json"
+    command = [
+        *("ssh-keygen", "-Y", "verify", "-f", str(tmp_path / "h" / "allowed_signers")),
+        *("-I", "packets@tieout", "-n", "tieout-run-packet-v1", "-s", f"{statement}.sig"),
+    ]
+    good = subprocess.run(command, input=statement.read_bytes(), capture_output=True, check=False)
+    assert good.returncode == 0, good.stderr
+    bad = subprocess.run(
+        command, input=statement.read_bytes() + b" ", capture_output=True, check=False
+    )
+    assert bad.returncode != 0
+    assert auditor.main is not None
+
+
+def test_what_the_gates_released_was_paid_once(demo: Any, demo_home: Path) -> None:
+    released = {row["payout_key"] for row in demo["gates"] if row["decision"] == "release"}
+    paid = [row for row in demo["payments"] if row["state"] == "submitted"]
+    assert released
+    assert {row["payout_key"] for row in paid} == released
+    journal = (demo_home / "journal" / "payouts.jsonl").read_text().splitlines()
+    intents = [line for line in journal if '"intent"' in line]
+    assert len(intents) == len(released)
+
+
+def test_one_signed_decision_a_tenant(demo_home: Path) -> None:
+    folders = sorted((demo_home / "decisions").iterdir())
+    assert [folder.name for folder in folders] == ["tenant_aurora", "tenant_birch", "tenant_cobalt"]
+    assert all(len(list(folder.glob("*.json"))) == 1 for folder in folders)
+
+
+def test_no_secret_and_no_machine_path_in_packets(demo_home: Path) -> None:
+    for packet in issued(prepare_home(demo_home)):
+        data = (demo_home / packet.path).read_bytes()
+        assert b"sk_test_" not in data
+        assert str(demo_home).encode() not in data
+
+
+def test_the_home_is_closed_to_others(demo_home: Path) -> None:
+    assert demo_home.stat().st_mode & 0o077 == 0
+
+
+def test_reading_commands_answer_from_the_published_file(demo_home: Path) -> None:
+    status = type_command(demo_home, "status", "--json")
+    assert status.code == 1, "the demo has planted breaks"
+    drift = type_command(demo_home, "drift", "--json", "--tenant-id", "tenant_birch")
+    assert drift.code == 1
+    breaks = [row for row in drift.json if row["outcome"] == "break"]
+    told = type_command(demo_home, "explain", breaks[0]["break_id"], "--json")
+    assert told.code == 0
+    assert "reconciliation_drift" in told.json
+    assert type_command(demo_home, "explain", "nothing_like_it").code == 1
+    assert type_command(demo_home, "gates", "--json").code == 0
+    shown = type_command(
+        demo_home,
+        *("packet", "show", "--tenant-id", "tenant_aurora", "--period"),
+        status.json["verdicts"][-1]["period"],
+        "--json",
+    )
+    assert shown.code == 0, shown
+    assert shown.json["revision"] == 1
+
+
+def test_dagster_shows_the_run_its_checks_and_each_packet(demo_home: Path) -> None:
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(demo_home / "dagster")) as instance:
+        runs = instance.get_runs()
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS]
+        shown = instance.get_materialized_partitions(dg.AssetKey(["packets", "run_packet"]))
+        assert len(shown) == len(issued(prepare_home(demo_home)))
+        published = instance.get_latest_materialization_event(
+            dg.AssetKey(["publication", "published"])
+        )
+        assert published is not None

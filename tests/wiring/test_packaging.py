@@ -1,0 +1,66 @@
+"""What a wheel holds, and what the command says without the extra that runs it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.wiring.conftest import ROOT
+
+SKIPPED = shutil.ignore_patterns(".git", ".venv", ".tieout", "build", "*cache*", ".hypothesis")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the tree, without an index."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT, folder / "tree", ignore=SKIPPED)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
+        cwd=folder / "tree",
+        check=True,
+        capture_output=True,
+    )
+    return next((folder / "dist").glob("*.whl"))
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_dbt_under_our_own_package(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "dagster_project/_dbt/dbt_project.yml" in names
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if "dist-info" not in top} == {
+        "dagster_project",
+        "evidence",
+        "ingest",
+    }
+    assert not [n for n in names if "_dbt/" in n and n.endswith((".py", ".duckdb", ".log"))]
+
+
+@pytest.mark.slow
+def test_the_command_without_its_extra_names_it(wheel: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(wheel, tmp_path / "site", format="zip")
+    answer = subprocess.run(
+        # Isolated and without site-packages: what a base installation lacks is lacking here.
+        [sys.executable, "-S", "-E", "-c", "from dagster_project.__main__ import main; main()"],
+        cwd=tmp_path / "site",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2, answer.stderr
+    assert "tieout[full]" in answer.stderr
+
+
+def test_the_lock_names_no_index_and_hashes_everything() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(pins) > 100
+    assert text.count("--hash=sha256:") >= len(pins)

@@ -1,0 +1,148 @@
+"""Running again: no new packet and no second payment; a switch holds; an old as_of stays apart."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dagster_project import closing, deciding, enforcing, issuing, pipeline
+from dagster_project.controls import book_of, change, signing_as
+from dagster_project.marts import Marts
+from dagster_project.runs import begin, last_published
+from dagster_project.session import Session
+from dagster_project.settings import Settings
+from ingest.errors import TieoutError
+
+
+@pytest.fixture(scope="module")
+def session(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """A copy of the demo's home, in the hands of one session."""
+    home = tmp_path_factory.mktemp("again") / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    settings = replace(Settings.from_env({"TIEOUT_HOME": str(home)}), payouts="live")
+    return Session.open(settings)
+
+
+def test_the_same_content_issues_no_packet(session: Session) -> None:
+    run = last_published(session.home)
+    assert run is not None
+    before = issuing.issued(session.home)
+    assert issuing.issue_packets(session, run) == []
+    assert issuing.issued(session.home) == before
+
+
+def test_landing_the_same_acts_again_changes_nothing(session: Session) -> None:
+    run = last_published(session.home)
+    assert run is not None
+    assert set(closing.land_acts(session, run).values()) == {0}
+
+
+def test_the_same_decision_is_signed_to_the_same_bytes(session: Session) -> None:
+    run = last_published(session.home)
+    assert run is not None
+    before = {path: path.read_bytes() for path in session.home.decisions.rglob("*.json")}
+    # Packets issued since rest under it, so the document is the same only if they are.
+    deciding.issue_decisions(session, run)
+    assert {p: p.read_bytes() for p in session.home.decisions.rglob("*.json")} == before
+
+
+def test_a_decision_already_carried_out_is_not_pending(session: Session) -> None:
+    assert enforcing.pending_decisions(session.home) == []
+    assert enforcing.enforce_pending(session) == []
+
+
+def test_a_kill_switch_stops_the_very_next_call(session: Session) -> None:
+    with session:
+        (session.home.state / "enforced.json").unlink()
+        change(
+            session.settings,
+            session.home,
+            {"action": "kill", "value": True, "tenant_id": "*"},
+            at=session.clock(),
+            reason="test",
+            first=signing_as(session.settings, "demo-operator-1", None),
+            second=None,
+        )
+        journal = session.home.root / "journal" / "payouts.jsonl"
+        before = journal.read_text().count('"intent"')
+        results = enforcing.enforce_pending(session)
+        assert journal.read_text().count('"intent"') == before
+        assert all(result.state in ("held", "skipped", "refused") for result in results)
+
+
+def test_disarming_takes_two_operators(session: Session) -> None:
+    def unkill(second: str | None) -> str | None:
+        book = change(
+            session.settings,
+            session.home,
+            {"action": "unkill", "value": False, "tenant_id": "*"},
+            at=session.clock(),
+            reason="test",
+            first=signing_as(session.settings, "demo-operator-1", None),
+            second=signing_as(session.settings, second, None) if second else None,
+        )
+        return book.lines[-1].void_code
+
+    assert unkill(None) == "second_missing"
+    assert book_of(session.settings, session.home).is_killed("tenant_aurora", None)
+    assert unkill("demo-operator-2") is None
+    assert not book_of(session.settings, session.home).is_killed("tenant_aurora", None)
+
+
+def test_an_expired_or_forged_decision_pays_nothing(session: Session) -> None:
+    run = last_published(session.home)
+    assert run is not None
+    for path in session.home.decisions.rglob("*.json"):
+        path.with_name("99991231T000000Z-forged.json").write_bytes(
+            path.read_bytes().replace(b"a", b"b", 1)
+        )
+    journal = (session.home.root / "journal" / "payouts.jsonl").read_bytes()
+    with pytest.raises(TieoutError, match="nothing was paid"):
+        enforcing.enforce_pending(session)
+    assert (session.home.root / "journal" / "payouts.jsonl").read_bytes() == journal
+    for path in session.home.decisions.rglob("*-forged.json"):
+        path.unlink()
+
+
+def test_an_earlier_as_of_builds_apart_and_neither_publishes_nor_signs(session: Session) -> None:
+    home = session.home
+    published, current = last_published(home), home.current.resolve()
+    packets = issuing.issued(home)
+    now = session.clock()
+    run = begin(home, "earlier", now=now, as_of=now - timedelta(days=10))
+    assert not run.publishes
+    result = pipeline.build_warehouse(session, run)
+    result.require_good()
+    publication = pipeline.publish(session, run)
+    assert publication.path.parent.name == "as-of"
+    assert not publication.current
+    assert (last_published(home), home.current.resolve()) == (published, current)
+    assert issuing.issue_packets(session, run) == []
+    assert deciding.issue_decisions(session, run) == []
+    assert issuing.issued(home) == packets
+    with Marts(publication.path) as marts:
+        assert {row["as_of"] for row in marts.rows("reconciliation_runs")} == {run.as_of}
+
+
+def test_publication_keeps_the_newest_three(session: Session) -> None:
+    home = session.home
+    for number in range(4):
+        run = begin(home, f"kept{number}", now=session.clock() + timedelta(seconds=number))
+        sealed = pipeline.seal_path(session, run)
+        sealed.parent.mkdir(exist_ok=True)
+        shutil.copyfile(home.current.resolve(), sealed)
+        publication = pipeline.publish(session, run)
+        assert home.current.resolve() == publication.path
+    assert len(list(home.published.glob("tieout-*.duckdb"))) == 3
+
+
+def test_without_a_sealed_build_nothing_is_published(session: Session) -> None:
+    run = begin(session.home, "unbuilt", now=session.clock() + timedelta(seconds=60))
+    current = session.home.current.resolve()
+    with pytest.raises(TieoutError, match="no sealed warehouse"):
+        pipeline.publish(session, run)
+    assert session.home.current.resolve() == current

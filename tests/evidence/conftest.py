@@ -375,5 +375,3 @@ def packet_tables() -> Callable[..., dict[str, Table]]:
 @pytest.fixture
 def rows() -> Mapping[str, Callable[..., list[dict[str, object]]]]:
     return {"runs": runs, "drift": drift, "bridge": bridge, "exposure": exposure}
-
-

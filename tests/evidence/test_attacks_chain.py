@@ -115,9 +115,7 @@ def test_a_chain_of_another_tenant(forge, months, refused) -> None:
 @pytest.mark.parametrize(
     ("revision", "supersedes"), [(1, "0" * 64), (2, None), (2, "0"), (2, 7), (2, "F" * 64)]
 )
-def test_gap_supersedes_is_null_exactly_at_revision_1(
-    forge, refused, revision, supersedes
-) -> None:
+def test_gap_supersedes_is_null_exactly_at_revision_1(forge, refused, revision, supersedes) -> None:
     change = {"revision": revision, "supersedes": supersedes}
     forged = forge.seal(forge.files(), lambda d: d["predicate"].update(change))
     assert forge.refusal(forged) == "supersedes"

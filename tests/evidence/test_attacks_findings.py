@@ -60,9 +60,7 @@ def test_attack_132b_evidence_verdict_alone(forge) -> None:
 
 def test_attack_132c_pending_items_called_reconciled(forge, rows) -> None:
     files = table(forge, findings.RUNS, rows["runs"]("reconciled"), "currency")
-    drift = b"".join(
-        canonical.dumps(row) + b"\n" for row in rows["drift"](("pending", "pending"))
-    )
+    drift = b"".join(canonical.dumps(row) + b"\n" for row in rows["drift"](("pending", "pending")))
     files["tables/reconciliation_drift.ndjson"] = drift
     assert forge.refusal(forge.rederive(files)) == "evidence_verdict"
 
@@ -116,11 +114,7 @@ def test_attack_135_evidence_cites_another_table_entry(forge, field) -> None:
 @pytest.mark.parametrize("name", [RECONCILIATION, CHARGEBACKS])
 def test_evidence_whose_own_hash_lies(forge, name) -> None:
     files = forge.edited(name, lambda d: d.update(artifactHash="0" * 64))
-    if name == RECONCILIATION:
-        forged = forge.seal(files)
-    else:
-        forged = forge.seal(files)
-    assert forge.refusal(forged) == "evidence_hash"
+    assert forge.refusal(forge.seal(files)) == "evidence_hash"
 
 
 @pytest.mark.parametrize("name", [RECONCILIATION, CHARGEBACKS])
@@ -223,16 +217,12 @@ def test_two_rows_for_one_currency(forge, packet_tables, rows, refused) -> None:
         ({"currencies": ("usd", "eur", "gbp")}, "spec_mismatch"),
     ],
 )
-def test_the_emitter_signs_no_claim_that_the_rows_do_not_bear(
-    forge, refused, change, code
-) -> None:
+def test_the_emitter_signs_no_claim_that_the_rows_do_not_bear(forge, refused, change, code) -> None:
     spec = forge.spec(**change)
     assert refused(lambda: build_packet(spec, forge.signer)) == code
 
 
-def test_totals_beyond_53_bits_are_refused_not_rounded(
-    forge, packet_tables, rows, refused
-) -> None:
+def test_totals_beyond_53_bits_are_refused_not_rounded(forge, packet_tables, rows, refused) -> None:
     lines = [row | {"closing_cents": 2**53 - 1} for row in rows["exposure"]()]
     spec = forge.spec(tables=packet_tables(exposure_rollforward=lines))
     assert refused(lambda: build_packet(spec, forge.signer)) == "json_int_range"

@@ -83,7 +83,7 @@ def test_times_are_written_in_utc_to_the_second(forge) -> None:
 
 
 def test_a_time_without_a_zone(forge, refused) -> None:
-    naive = spec(forge, as_of=datetime(2026, 11, 22))  # noqa: DTZ001
+    naive = spec(forge, as_of=datetime(2026, 11, 22))
     assert refused(lambda: build_decision(naive, forge.signer)) == "naive_time"
 
 

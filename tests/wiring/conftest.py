@@ -57,6 +57,17 @@ def type_command(home: Path, *arguments: str, **environ: str) -> Answer:
     return Answer(finished)
 
 
+def one_paragraph(answer: Answer, *words: str) -> None:
+    """The error is one line that says got, expected and what to do, without a traceback."""
+    lines = [line for line in answer.err.strip().splitlines() if line.startswith("Got:")]
+    assert len(lines) == 1, answer
+    assert "Expected:" in lines[0], answer
+    assert "What to do:" in lines[0], answer
+    assert "Traceback" not in answer.err, answer
+    for word in words:
+        assert word in lines[0], answer
+
+
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of one whole demo; tests read it and do not change it."""

@@ -7,18 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wiring.conftest import Answer, type_command
-
-
-def one_paragraph(answer: Answer, *words: str) -> None:
-    """The error is one line that says got, expected and what to do, without a traceback."""
-    lines = [line for line in answer.err.strip().splitlines() if line.startswith("Got:")]
-    assert len(lines) == 1, answer
-    assert "Expected:" in lines[0], answer
-    assert "What to do:" in lines[0], answer
-    assert "Traceback" not in answer.err, answer
-    for word in words:
-        assert word in lines[0], answer
+from tests.wiring.conftest import one_paragraph, type_command
 
 
 def test_a_secret_argument_is_refused_and_never_repeated(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dagster_project.home import prepare_home
@@ -149,3 +150,36 @@ def test_dagster_shows_the_run_its_checks_and_each_packet(demo_home: Path) -> No
             dg.AssetKey(["publication", "published"])
         )
         assert published is not None
+
+
+def test_nothing_personal_of_the_demo_customers_is_anywhere_under_the_home(demo_home: Path) -> None:
+    # The simulator's own folder is the outside world: it is where the personal data comes from.
+    traces = ("juniper crescent", "wexholm", "customers.example", "fpplanted", "+1 555 01")
+    rail = (demo_home / "simulator" / "rail.jsonl").exists()
+    found = [
+        (path.name, trace)
+        for path in sorted(demo_home.rglob("*"))
+        if path.is_file() and (demo_home / "simulator") not in path.parents
+        for text in _texts(path)
+        for trace in traces
+        if trace in text
+    ]
+    assert rail
+    assert found == []
+
+
+def _texts(path: Path) -> list[str]:
+    """A file's raw bytes, and its values where the pages of the file may be packed."""
+    texts = [path.read_bytes().decode("latin-1").lower()]
+    if path.suffix == ".parquet":
+        with duckdb.connect() as db:
+            texts.append(repr(db.from_parquet(str(path)).fetchall()).lower())
+    if path.suffix == ".duckdb" and not path.is_symlink():
+        with duckdb.connect(str(path), read_only=True) as db:
+            tables = db.execute(
+                "select table_schema, table_name from information_schema.tables "
+                "where table_type = 'BASE TABLE'"
+            ).fetchall()
+            for schema, table in tables:
+                texts.append(repr(db.execute(f'from "{schema}"."{table}"').fetchall()).lower())
+    return texts

@@ -169,7 +169,9 @@ class PacketLog:
         note = self._bare_note(entries)
         if _read(target) == note:
             return
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(note)
             file.flush()
             os.fsync(file.fileno())

@@ -60,7 +60,9 @@ def _hash() -> tuple[int, float]:
     world = build_demo(NOW)
     partner = world.partners["tenant_aurora"]
     receipts = partner.rows["settlement_receipts"]
-    lines = [json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode() for row in receipts]
+    lines = [
+        json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode() for row in receipts
+    ]
     verify = KernelArtifacts().verify
     work = [lines[number % len(lines)] for number in range(RECEIPTS)]
     return RECEIPTS, _timed(lambda: [verify("settlement_receipts", line) for line in work])
@@ -77,16 +79,31 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         stages = (
-            ("Stripe lists to Parquet, top-ups and their balance transactions", "objects", _pull, "p"),
-            ("demo world pulled, verified and built (dbt with all tests)", "movements", _build, "b"),
+            (
+                "Stripe lists to Parquet, top-ups and their balance transactions",
+                "objects",
+                _pull,
+                "p",
+            ),
+            (
+                "demo world pulled, verified and built (dbt with all tests)",
+                "movements",
+                _build,
+                "b",
+            ),
         )
         print("| work | amount | seconds | a second |\n|---|---|---|---|")
         amount, seconds = _hash()
-        print(f"| kernel receipts, strict parse and hash, one core | {amount} receipts | {seconds:.2f} | {amount / seconds:,.0f} |")
+        print(
+            f"| kernel receipts, strict parse and hash, one core | {amount} receipts | {seconds:.2f} | {amount / seconds:,.0f} |"
+        )
         for name, unit, stage, place in stages:
             (root / place).mkdir(mode=0o700)
             amount, seconds = stage(root / place)
-            print(f"| {name} | {amount} {unit} | {seconds:.2f} | {amount / seconds:,.0f} |", flush=True)
+            print(
+                f"| {name} | {amount} {unit} | {seconds:.2f} | {amount / seconds:,.0f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 with breaks as (
     select
         tenant_id,
-        cast(cast(first_seen_at as date) as {{ dbt.type_string() }}) as mismatch_day,
+        cast(cast(first_seen_at as date) as {{ dbt.type_string() }}) as day,
         currency,
         case when drift_cents < 0 then -drift_cents else drift_cents end as drift_cents
     from {{ ref('reconciliation_drift') }}
@@ -12,18 +12,18 @@ with breaks as (
 counted as (
     select
         tenant_id,
-        mismatch_day,
+        day,
         currency,
         count(*) as mismatch_count,
         {{ sum_cents('drift_cents') }} as gross_drift_cents
     from breaks
-    group by tenant_id, mismatch_day, currency
+    group by tenant_id, day, currency
 ),
 
 final as (
     select
         counted.tenant_id,
-        counted.mismatch_day,
+        counted.day,
         counted.currency,
         counted.mismatch_count,
         counted.gross_drift_cents,

@@ -74,6 +74,10 @@ def _build(root: Path) -> tuple[int, float]:
     return movements, _timed(lambda: build_world(world, root, now=NOW).connection.close())
 
 
+def _tell(work: str, unit: str, amount: int, seconds: float) -> None:
+    print(f"| {work} | {amount} {unit} | {seconds:.2f} | {amount / seconds:,.0f} |", flush=True)
+
+
 def main() -> None:
     """Run every benchmark once and print a Markdown table."""
     with tempfile.TemporaryDirectory() as folder:
@@ -94,16 +98,11 @@ def main() -> None:
         )
         print("| work | amount | seconds | a second |\n|---|---|---|---|")
         amount, seconds = _hash()
-        print(
-            f"| kernel receipts, strict parse and hash, one core | {amount} receipts | {seconds:.2f} | {amount / seconds:,.0f} |"
-        )
+        _tell("kernel receipts, strict parse and hash, one core", "receipts", amount, seconds)
         for name, unit, stage, place in stages:
             (root / place).mkdir(mode=0o700)
             amount, seconds = stage(root / place)
-            print(
-                f"| {name} | {amount} {unit} | {seconds:.2f} | {amount / seconds:,.0f} |",
-                flush=True,
-            )
+            _tell(name, unit, amount, seconds)
 
 
 if __name__ == "__main__":

@@ -362,6 +362,12 @@ def forge(tmp_path: Path) -> Forge:
     return Forge(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Forge:
+    """One issuer for the whole session, for tests that draw many examples."""
+    return Forge(tmp_path_factory.mktemp("issuer"))
+
+
 @pytest.fixture
 def refused() -> Callable[[Callable[[], object]], str]:
     return code_of

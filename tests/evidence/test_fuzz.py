@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +14,7 @@ from evidence.decision import verify_decision
 from evidence.errors import Refusal
 from evidence.statement import check_run, read_run_statement
 
-BOUNDED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
@@ -56,15 +52,13 @@ READERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def issuer(request):
-    """One issuer for the module; making it for every example would be most of the time."""
-    conftest = next(
-        plugin
-        for plugin in request.config.pluginmanager.get_plugins()
-        if str(getattr(plugin, "__file__", "")) == str(Path(__file__).with_name("conftest.py"))
-    )
-    return conftest.Forge(Path(mkdtemp()))
+def refusal_of(action) -> str | None:
+    """The code an action is refused with, None when it is accepted; nothing else may come out."""
+    try:
+        action()
+    except Refusal as refusal:
+        return refusal.code
+    return None
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
@@ -87,8 +81,8 @@ def test_a_reader_refuses_and_never_crashes(issuer, name, data) -> None:
         "trust": json.dumps(issuer.trust_document()).encode(),
         "vkey": str(issuer.log_key).encode(),
     }[name]
-    with contextlib.suppress(Refusal):
-        READERS[name](data.draw(edits(honest) | st.binary(max_size=40)))
+    drawn = data.draw(edits(honest) | st.binary(max_size=40))
+    assert refusal_of(lambda: READERS[name](drawn)) != "verifier_defect"
 
 
 @BOUNDED
@@ -100,9 +94,8 @@ def test_no_edit_below_the_container_gets_past_the_verifier(issuer, data) -> Non
     if edited == files[name]:
         assert issuer.verify(files)
         return
-    with pytest.raises(Refusal) as caught:
-        issuer.verify(files | {name: edited}, require_log=True)
-    assert caught.value.code != "verifier_defect"
+    code = refusal_of(lambda: issuer.verify(files | {name: edited}, require_log=True))
+    assert code not in {None, "verifier_defect"}
 
 
 @BOUNDED
@@ -143,11 +136,10 @@ def test_no_signed_statement_crashes_the_verifier(issuer, data) -> None:
         forged = issuer.enveloped(document)
     except Refusal:
         return
-    with contextlib.suppress(Refusal):
-        issuer.verify(forged)
+    assert refusal_of(lambda: issuer.verify(forged)) != "verifier_defect"
     envelope = forged[build.ENVELOPE_FILE]
-    with contextlib.suppress(Refusal):
-        verify_decision(envelope, issuer.trust(), "t1", issuer.now, False)
+    decided = refusal_of(lambda: verify_decision(envelope, issuer.trust(), "t1", issuer.now, False))
+    assert decided is not None
 
 
 @pytest.mark.parametrize("value", [None, 3, 1.5, "\x1b[2J\u202e", b"\xff", [1], {"a": 1}, 10**99])

@@ -121,21 +121,8 @@ def test_openssl_accepts_the_dsse_signature(forge) -> None:
     (forge.folder / "pae").write_bytes(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body))
     (forge.folder / "sig").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
     (forge.folder / "pub.pem").write_text(keys.public_key_pem(forge.signer.public_key))
-    command = [
-        openssl,
-        *[
-            "pkeyutl",
-            "-verify",
-            "-pubin",
-            "-inkey",
-            "pub.pem",
-            "-rawin",
-            "-in",
-            "pae",
-            "-sigfile",
-            "sig",
-        ],
-    ]
+    options = ("-verify", "-pubin", "-inkey", "pub.pem", "-rawin", "-in", "pae")
+    command = [openssl, "pkeyutl", *options, "-sigfile", "sig"]
     done = subprocess.run(command, cwd=forge.folder, capture_output=True, timeout=20, check=False)
     if b"nrecognized" in done.stderr or b"nknown option" in done.stderr:
         pytest.skip("this openssl has no pkeyutl -rawin")

@@ -7,12 +7,14 @@ import logging
 import stat
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest.errors import JournalError
 from ingest.payouts import durable
 from ingest.payouts.journal import LANDED_COLUMNS, journal_rows
+from ingest.payouts.rail import RailTransfer, TransferIntent
 from tests.payouts.desk import Desk, payout
 
 
@@ -242,3 +244,37 @@ def test_a_reader_sees_what_another_process_wrote_since(desk: Desk) -> None:
     assert reader.state(payout().payout_key) is None
     desk.pay(payout())
     assert reader.state(payout().payout_key) == "submitted"
+
+
+def test_file_and_folder_are_synced_between_the_intent_and_its_call(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+    for name in ("_write_all", "_sync"):
+        real = getattr(durable, name)
+
+        def noted(handle: int, *rest: bytes, real: Any = real, name: str = name) -> None:
+            real(handle, *rest)
+            done.append((name, Path(f"/proc/self/fd/{handle}").readlink().name))
+
+        monkeypatch.setattr(durable, name, noted)
+    monkeypatch.setattr(durable, "_sync_folder", lambda path: done.append(("folder", path.name)))
+    create = desk.rail.create_transfer
+
+    def noted_call(intent: TransferIntent, key: str) -> RailTransfer:
+        done.append(("call", "rail"))
+        return create(intent, key)
+
+    desk.rail.create_transfer = noted_call  # type: ignore[method-assign]
+    desk.pay(payout())
+    before_the_call = done[: done.index(("call", "rail"))]
+    # The new folder itself comes first.
+    assert before_the_call == [
+        ("folder", "home"),
+        ("_write_all", "payouts.jsonl"),
+        ("_sync", "payouts.jsonl"),
+        ("folder", "journal"),
+        ("_write_all", "payouts.head.tmp"),
+        ("_sync", "payouts.head.tmp"),
+        ("folder", "journal"),
+    ]

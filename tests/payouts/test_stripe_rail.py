@@ -303,3 +303,10 @@ def test_a_whole_pass_over_http_survives_a_cut_after_acting(
     assert (result.state, result.transfer_id) == ("submitted", "tr_1")
     for file in desk.home.rglob("*"):
         assert file.is_dir() or SECRET not in file.read_text()
+
+
+def test_a_listing_that_repeats_itself_is_given_up(stripe_api: Loopback, rail: StripeRail) -> None:
+    stripe_api.script.extend([(200, page(transfer_body(), has_more=True))] * 200)
+    with pytest.raises(RailUnclear, match="does_not_end"):
+        rail.find_transfers(GROUP)
+    assert len(stripe_api.requests) == 2

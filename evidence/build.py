@@ -140,7 +140,7 @@ def _build_body(
         if name not in spec.tables:
             raise Refusal("table_required", f"got no table {name}, expected it in every packet")
     if len(spec.tables) > _MAX_TABLES:
-        raise Refusal("table_required", f"got {len(spec.tables)} tables, expected at most 64")
+        raise Refusal("table_count", f"got {len(spec.tables)} tables, expected at most 64")
     found = findings.Findings(spec.tenant_id, spec.period)
     files: dict[str, bytes] = {}
     entries: dict[str, tables.Entry] = {}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from evidence import build
+from evidence import build, chain
 from evidence.build import build_packet
 from evidence.chain import check_chain
 from evidence.statement import Link
@@ -25,8 +25,8 @@ def verified(forge, *packets):
 
 
 def test_control_the_whole_chain_is_accepted(forge, months) -> None:
-    chain = check_chain(reversed(verified(forge, *months)), "t1", "2026-10")
-    assert [p.statement.period for p in chain] == ["2026-10", "2026-09", "2026-08"]
+    whole = check_chain(reversed(verified(forge, *months)), "t1", "2026-10")
+    assert [p.statement.period for p in whole] == ["2026-10", "2026-09", "2026-08"]
 
 
 def test_attack_48_packet_of_another_tenant(forge) -> None:
@@ -105,6 +105,12 @@ def test_supersedes_names_the_revision_before(forge, months, refused, other) -> 
         change = {"revision": 3, "supersedes": september.packet_sha256}
     held = verified(forge, august, september, forge.month("2026-09", august, **change))
     assert refused(lambda: check_chain(held, "t1", "2026-09")) == "chain_supersedes"
+
+
+def test_a_chain_longer_than_any_tenant_has(forge, months, refused, monkeypatch) -> None:
+    held = verified(forge, *months)
+    monkeypatch.setattr(chain, "MAX_CHAIN", 2)
+    assert refused(lambda: check_chain(held, "t1", "2026-10")) == "chain_too_long"
 
 
 def test_a_chain_of_another_tenant(forge, months, refused) -> None:

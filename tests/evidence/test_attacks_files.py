@@ -107,6 +107,13 @@ def test_files_that_the_format_does_not_know_even_signed(forge, name) -> None:
     assert forge.refusal(forge.seal(forge.files() | {name: b"{}"})) == "extra_file"
 
 
+def test_a_declared_table_that_the_sums_do_not_list(forge) -> None:
+    files = forge.with_table("extra", LINE)
+    listed = {n: d for n, d in files.items() if n != EXTRA and n not in build.FIXED_FILES}
+    forged = forge.seal(files, sums_file=write_sums(listed))
+    assert forge.refusal(forged) == "extra_file"
+
+
 def test_attack_86_sums_not_sorted(forge) -> None:
     files = forge.files()
     lines = files[build.SUMS_FILE].splitlines(keepends=True)
@@ -168,6 +175,11 @@ def test_a_required_table_is_not_declared(forge, refused) -> None:
     assert forge.refusal(forge.seal(files)) == "table_required"
     spec = forge.spec(tables={})
     assert refused(lambda: build.build_packet(spec, forge.signer)) == "table_required"
+
+
+def test_more_tables_than_a_packet_holds(forge, packet_tables, refused) -> None:
+    spec = forge.spec(tables=packet_tables(**{f"further_{n}": [] for n in range(61)}))
+    assert refused(lambda: build.build_packet(spec, forge.signer)) == "table_count"
 
 
 def test_scan_of_an_empty_table_is_the_empty_root() -> None:
@@ -249,12 +261,16 @@ def test_attack_47_deflate_bomb(forge) -> None:
 
 
 def test_members_that_overlap_to_unpack_to_more_than_the_file(refused) -> None:
-    data = container.write_zip({"a": b"x" * 1000, "b": b""})
-    size, second = struct.pack("<I", 1000), data.rindex(b"PK\x01\x02")
-    start = data.index(b"PK\x01\x02")
-    forged = data[:second] + data[start : start + 46] + b"b" + data[second + 47 :]
-    assert forged.count(size) >= 2
-    assert refused(lambda: container.read_zip(forged)) == "zip_format"
+    # The whole record of the second member lies inside the first, so that both are genuine.
+    inner = container.write_zip({"b": b"x" * 900})
+    record = inner[: inner.index(b"PK\x01\x02")]
+    outer = container.write_zip({"a": record})
+    first, second = outer.index(b"PK\x01\x02"), inner.index(b"PK\x01\x02")
+    entry = bytearray(inner[second:-22])
+    struct.pack_into("<I", entry, 42, outer.index(record))
+    directory = outer[first:-22] + bytes(entry)
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 2, 2, len(directory), first, 0)
+    assert refused(lambda: container.read_zip(outer[:first] + directory + end)) == "zip_format"
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,11 @@ def test_emitter_refuses_values_without_one_spelling(refused, value, code) -> No
     assert refused(lambda: write_table("x", table, 1 << 20)) == code
 
 
+def test_emitter_refuses_a_row_that_its_reader_would_refuse(refused) -> None:
+    table = Table(("id",), [{"id": "a", "n": "x" * (1 << 20)}])
+    assert refused(lambda: write_table("x", table, 1 << 30)) == "json_too_big"
+
+
 def test_free_layout_is_for_people_and_nothing_else_is_free(refused) -> None:
     assert canonical.loads_lenient(b'{ "b": 1,\n "a": 2 }') == {"a": 2, "b": 1}
     for text, code in (

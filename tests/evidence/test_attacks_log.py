@@ -112,11 +112,12 @@ def test_attack_62_witness_time_altered(forge) -> None:
     assert code == "note_bad_signature"
 
 
-def test_attack_62b_cosignature_cut_short(forge) -> None:
+@pytest.mark.parametrize("kept", [5, 11, 12, 75])
+def test_attack_62b_cosignature_cut_short(forge, kept) -> None:
     index, path, note = parts(forge)
     lines = note.decode().split("\n")
     dash, name, encoded = lines[-2].split(" ")
-    lines[-2] = f"{dash} {name} {b64_encode(notes.b64_decode(encoded)[:-1])}"
+    lines[-2] = f"{dash} {name} {b64_encode(notes.b64_decode(encoded)[:kept])}"
     code = forge.refusal(with_proof(forge, index, path, "\n".join(lines).encode()))
     assert code == "note_bad_signature"
 
@@ -212,6 +213,28 @@ def test_gap_vkey_without_plus_or_with_the_wrong_algorithm(forge, refused) -> No
     log, witness = str(forge.log_key), str(forge.witness_key)
     assert refused(lambda: notes.parse_key(log, notes.WITNESS_ALGORITHM)) == "vkey"
     assert refused(lambda: notes.parse_key(witness, notes.LOG_ALGORITHM)) == "vkey"
+
+
+def vkey(name: str, algorithm: int, material: bytes) -> str:
+    """A vkey whose id is right for `algorithm`, whatever its material says."""
+    key_id = notes.VerifierKey(name, algorithm, material[1:]).key_id.hex()
+    return f"{name}+{key_id}+{b64_encode(material)}"
+
+
+def test_vkey_of_another_length_or_algorithm_under_a_right_id(forge, refused) -> None:
+    key = forge.log_signer.public_key
+    for material in (b"\x01" + key[:31], b"\x01" + key + b"\0", b"\x04" + key, b""):
+        text = vkey("x", notes.LOG_ALGORITHM, material)
+        assert refused(lambda text=text: notes.parse_key(text, notes.LOG_ALGORITHM)) == "vkey"
+    text = vkey("x", notes.LOG_ALGORITHM, b"\x01" + key)
+    assert notes.parse_key(text, notes.LOG_ALGORITHM).public_key == key
+
+
+def test_a_note_beyond_its_limit_though_signed(forge, refused) -> None:
+    _, _, note = parts(forge)
+    body = note.partition(b"\n\n")[0] + b"\n" + b"x" * (1 << 16) + b"\n"
+    signed = body + b"\n" + notes._signature_line(forge.log_key, forge.log_signer.sign(body))
+    assert refused(lambda: notes.open_checkpoint(signed, forge.log_key)) == "note_format"
 
 
 NOTE_DAMAGE = [

@@ -208,8 +208,9 @@ def test_attack_95_extra_member_in_the_envelope(forge) -> None:
     assert forge.refusal(forge.envelope(lambda e: e.pop("payloadType"))) == "envelope_fields"
 
 
-def test_attack_95b_envelope_is_not_an_object(forge) -> None:
-    files = forge.files() | {build.ENVELOPE_FILE: b"[]"}
+@pytest.mark.parametrize("text", [b"[]", b"1", b"null", b'"x"'])
+def test_attack_95b_envelope_is_not_an_object(forge, text) -> None:
+    files = forge.files() | {build.ENVELOPE_FILE: text}
     assert forge.refusal(files) == "envelope_fields"
 
 
@@ -278,7 +279,7 @@ def test_attack_104_sshsig_in_another_armour(forge, kind) -> None:
         "pgp": honest.replace(b"SSH SIGNATURE", b"PGP SIGNATURE"),
         "empty": b"",
         "not base64": honest.replace(b"U1NIU0lH", b"!!!!!!!!"),
-        "long": honest + b"\n" * (1 << 17),
+        "long": honest.replace(b"\n", b"\n" * (1 << 17), 1),
     }[kind]
     assert forge.refusal(forge.files() | {build.SSHSIG_FILE: forged}) == "sshsig_format"
 

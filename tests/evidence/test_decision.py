@@ -166,6 +166,7 @@ def test_a_run_packet_is_no_decision(forge, refused) -> None:
     [
         {"codes": ("OPEN_BREAK",)},
         {"amount_cents": 0},
+        {"amount_cents": 0, "gross_cents": 537},
         {"amount_cents": 9000},
         {"operation_id": None},
         {"provider_id": None},
@@ -215,7 +216,8 @@ def test_a_release_rests_on_a_run_packet(forge, refused) -> None:
         (lambda d: d["predicate"].update(payouts={}), "decision_payout"),
         (lambda d: d["predicate"]["payouts"][0].update(note="x"), "decision_payout"),
         (lambda d: d["predicate"]["payouts"][0].update(codes="OPEN_BREAK"), "decision_payout"),
-        (lambda d: d["subject"][0].update(name="run-packet/x"), "subject"),
+        (lambda d: d["subject"][0]["digest"].update(sha256="ff" * 32), "subject"),
+        (lambda d: d["subject"].reverse(), "subject"),
         (lambda d: d.update(_type="x"), "statement_type"),
         (lambda d: d.pop("subject"), "statement_fields"),
     ],

@@ -98,7 +98,7 @@ CELLS = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(
         st.none() | st.integers(-99, 99) | st.text(st.characters(exclude_categories=["Cs"])),

@@ -155,7 +155,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(VALUES)
 def test_rfc8785_writes_the_same_bytes_and_they_read_back(value) -> None:
     rfc8785 = pytest.importorskip("rfc8785", reason="the reference implementation is the oracle")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from evidence import log as packet_log
 from evidence import merkle, notes, proof
 from evidence.build import build_packet
 from evidence.log import PacketLog
@@ -144,6 +145,12 @@ def test_an_entry_is_one_bounded_line(forge, refused, statement) -> None:
 def test_a_proof_is_asked_for_an_entry_that_is_there(forge, refused, index, size) -> None:
     log = filled(forge)
     assert refused(lambda: log.proof(index, size)) == "proof_index"
+
+
+def test_a_log_that_outgrows_its_reader_is_refused(forge, refused, monkeypatch) -> None:
+    log = filled(forge)
+    monkeypatch.setattr(packet_log, "MAX_LOG_BYTES", 10)
+    assert refused(log.size) == "log_too_big"
 
 
 def test_the_log_is_private_to_its_owner(forge) -> None:

@@ -71,6 +71,7 @@ def test_the_trust_file_is_an_allow_list(forge, refused, change) -> None:
         {"from": 1.0},
         {"until": 0},
         {"status": "fine"},
+        {"status": "fine", "status_at": 5},
         {"status": "retired"},
         {"status": "compromised", "status_at": None},
         {"status_at": "yesterday"},
@@ -188,6 +189,13 @@ def test_key_files_of_other_kinds(tmp_path, refused) -> None:
     )
     assert refused(lambda: keys.signer_from_pem(elliptic)) == "key_file_type"
     assert refused(lambda: keys.public_key_from_pem("x" * (1 << 15))) == "trust_key_type"
+    padding = "\n" * (1 << 15)
+    path = tmp_path / "padded.pem"
+    signer = keys.create_key(path)
+    padded = path.read_bytes() + padding.encode()
+    assert refused(lambda: keys.signer_from_pem(padded)) == "key_file_type"
+    public = keys.public_key_pem(signer.public_key) + padding
+    assert refused(lambda: keys.public_key_from_pem(public)) == "trust_key_type"
     assert refused(lambda: signatures.keyid_of(b"short")) == "trust_key_type"
 
 

@@ -7,7 +7,8 @@ money; a break is a row, so breaks warn and never fail a run.
 # Dagster reads the annotations of its functions as objects, so they are not postponed here.
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -24,60 +25,59 @@ from evidence.verify import verify_packet
 __all__ = ["checks"]
 
 
+Labels = Callable[[Iterator[dict[str, Any]]], Iterable[str]]
+
+
 def checks() -> list[dg.AssetChecksDefinition]:
     """All checks of this module."""
-    return [_no_open_breaks(), _sources_complete(), _residual_zero(), _packets_verify()]
+    return [
+        _nothing_found(
+            "no_open_breaks",
+            "Open breaks by reason; a break is a finding, not a failure.",
+            "reconciliation_drift",
+            {"outcome": "break"},
+            lambda rows: (f"{row['reason_code']} ({row['currency']})" for row in rows),
+        ),
+        _nothing_found(
+            "verdicts_complete",
+            "Tenants and periods whose evidence is incomplete.",
+            "reconciliation_runs",
+            {"verdict": "incomplete"},
+            lambda rows: (_place(row) for row in rows),
+        ),
+        _nothing_found(
+            "bridge_residual_zero",
+            "Every bridge ends with a residual of 0.",
+            "reconciliation_bridge",
+            {"line_code": "residual"},
+            lambda rows: {_place(row) for row in rows if row["amount_cents"] != 0},
+        ),
+        _packets_verify(),
+    ]
 
 
-def _no_open_breaks() -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=PUBLISHED_KEY,
-        name="no_open_breaks",
-        description="Open breaks by reason; a break is a finding, not a failure.",
-    )
+def _nothing_found(
+    name: str, description: str, mart: str, where: Mapping[str, str], labels: Labels
+) -> dg.AssetChecksDefinition:
+    """A check of one published mart that warns with what its rows are labelled, counted."""
+
+    @dg.asset_check(asset=PUBLISHED_KEY, name=name, description=description)
     def check(
         context: dg.AssetCheckExecutionContext, wiring: dg.ResourceParam[Wiring]
     ) -> dg.AssetCheckResult:
         with Marts.published(wiring.session(context.log.info).home) as marts:
-            drift = marts.rows("reconciliation_drift", outcome="break")
-            return _warning(Counter(f"{r['reason_code']} ({r['currency']})" for r in drift))
+            found = Counter(labels(marts.rows(mart, **where)))
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=dict(sorted(found.items())),
+        )
 
     return check
 
 
-def _sources_complete() -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=PUBLISHED_KEY,
-        name="verdicts_complete",
-        description="Tenants and periods whose evidence is incomplete.",
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext, wiring: dg.ResourceParam[Wiring]
-    ) -> dg.AssetCheckResult:
-        with Marts.published(wiring.session(context.log.info).home) as marts:
-            rows = marts.rows("reconciliation_runs", verdict="incomplete")
-            return _warning(Counter(f"{row['tenant_id']} {row['period']}" for row in rows))
-
-    return check
-
-
-def _residual_zero() -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=PUBLISHED_KEY,
-        name="bridge_residual_zero",
-        description="Every bridge ends with a residual of 0.",
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext, wiring: dg.ResourceParam[Wiring]
-    ) -> dg.AssetCheckResult:
-        with Marts.published(wiring.session(context.log.info).home) as marts:
-            rows = marts.rows("reconciliation_bridge", line_code="residual")
-            left = Counter(
-                {f"{r['tenant_id']} {r['period']}": 1 for r in rows if r["amount_cents"] != 0}
-            )
-            return _warning(left)
-
-    return check
+def _place(row: Mapping[str, Any]) -> str:
+    return f"{row['tenant_id']} {row['period']}"
 
 
 def _packets_verify() -> dg.AssetChecksDefinition:
@@ -114,11 +114,3 @@ def _packets_verify() -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(passed=not refused, metadata={"verified": verified, **refused})
 
     return check
-
-
-def _warning(found: Mapping[str, int]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=not found,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata=dict(sorted(found.items())),
-    )

@@ -1,23 +1,15 @@
 -- grain: one charge of a tenant in one currency that the kernel says was given back, in whole or in part
 with linked as (
     select distinct
-        links.tenant_id,
-        links.charge_id,
-        links.currency,
-        receipts.receipt_id,
-        receipts.receipt_hash,
-        receipts.refunded_amount_cents,
-        coalesce(receipts.settled_at, receipts.created_at) as receipted_at
-    from {{ ref('stg_kernel__charge_links') }} as links
-    inner join {{ ref('stg_kernel__settlement_receipts') }} as receipts
-        on
-            links.tenant_id = receipts.tenant_id
-            and links.source_id = receipts.receipt_id
-    where
-        links.source_type = 'receipt'
-        and links.verdict <> 'mismatch'
-        and receipts.verdict <> 'mismatch'
-        and receipts.receipt_status <> 'locked'
+        tenant_id,
+        charge_id,
+        currency,
+        receipt_id,
+        receipt_hash,
+        refunded_amount_cents,
+        receipted_at
+    from {{ ref('int_charge_sources') }}
+    where receipt_status <> 'locked'
 ),
 
 given_back as (

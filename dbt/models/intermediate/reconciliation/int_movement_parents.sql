@@ -5,13 +5,6 @@ with movements as (
     where is_platform
 ),
 
-charge_links as (
-    select distinct
-        charge_id,
-        currency
-    from {{ ref('int_collection_positions') }}
-),
-
 checks as (
     select
         checks.tenant_id,
@@ -37,7 +30,7 @@ linked_charges as (
     select
         charge_id,
         min(currency) as linked_currency
-    from charge_links
+    from {{ ref('int_collection_positions') }}
     group by charge_id
 ),
 
@@ -60,7 +53,6 @@ final as (
         allocations.allocated_cents,
         allocations.excess_cents,
         allocations.excess_code,
-        allocations.is_late,
         positions.open_code as payout_code,
         positions.operation_reversed,
         positions.artifact_id as instruction_artifact_id,

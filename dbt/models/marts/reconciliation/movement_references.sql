@@ -22,29 +22,16 @@ collection_sources as (
     select
         required.tenant_id,
         required.movement_id,
-        links.source_type,
-        links.source_id,
-        links.amount_cents as allocated_cents
+        'receipt' as source_type,
+        sources.receipt_id as source_id,
+        sources.amount_cents as allocated_cents
     from required
-    inner join {{ ref('int_collection_positions') }} as positions
+    inner join {{ ref('int_charge_sources') }} as sources
         on
-            required.tenant_id = positions.tenant_id
-            and required.charge_id = positions.charge_id
-            and required.currency = positions.currency
-    inner join {{ ref('stg_kernel__charge_links') }} as links
-        on
-            positions.tenant_id = links.tenant_id
-            and positions.charge_id = links.charge_id
-            and positions.currency = links.currency
-    inner join {{ ref('stg_kernel__settlement_receipts') }} as receipts
-        on
-            links.tenant_id = receipts.tenant_id
-            and links.source_id = receipts.receipt_id
-    where
-        required.movement_type = 'collection'
-        and links.source_type = 'receipt'
-        and links.verdict <> 'mismatch'
-        and receipts.verdict <> 'mismatch'
+            required.tenant_id = sources.tenant_id
+            and required.charge_id = sources.charge_id
+            and required.currency = sources.currency
+    where required.movement_type = 'collection'
 ),
 
 sourced as (

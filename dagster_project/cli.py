@@ -22,6 +22,7 @@ from dagster_project import views
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_packets import packet_app
 from dagster_project.cli_tools import add_tools, keys_app, simulator_app
+from dagster_project.cli_webhooks import webhooks_app
 from dagster_project.home import Home, open_home, prepare_home
 from dagster_project.marts import Marts
 from dagster_project.narration import (
@@ -55,6 +56,7 @@ app.add_typer(packet_app, name="packet")
 app.add_typer(controls_app, name="controls")
 app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")
+app.add_typer(webhooks_app, name="webhooks")
 add_tools(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]

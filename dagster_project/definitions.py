@@ -19,7 +19,7 @@ from dagster_project.jobs import jobs
 from dagster_project.manifest import Manifest
 from dagster_project.resources import Wiring
 from dagster_project.schedules import schedules
-from dagster_project.sensors import decision_sensor
+from dagster_project.sensors import decision_sensor, hint_sensor
 
 __all__ = ["build_defs", "defs"]
 
@@ -47,7 +47,7 @@ def build_defs(wiring: Wiring | None = None) -> dg.Definitions:
         asset_checks=checks(),
         jobs=jobs(manifest),
         schedules=schedules(demo=home.mode == "demo"),
-        sensors=[decision_sensor(wiring)],
+        sensors=[decision_sensor(wiring), hint_sensor(wiring)],
         resources={"wiring": dg.ResourceDefinition.hardcoded_resource(wiring)},
     )
 

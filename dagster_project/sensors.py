@@ -1,7 +1,8 @@
-"""What a run waits for: a gate decision newer than the last one carried out.
+"""What a run waits for: a gate decision newer than the last one carried out, or a webhook event
+whose object was not read again.
 
-Belongs here: looking at file names and asking for a run. Does not belong here: verifying or paying,
-which the run does; a forged file costs one refused run and nothing else.
+Belongs here: looking at file names and marks and asking for a run. Does not belong here: verifying,
+reading or paying, which the run does; a forged file costs one refused run and nothing else.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from typing import Final
 import dagster as dg
 
 from dagster_project.enforcing import pending_decisions
-from dagster_project.jobs import ENFORCE
+from dagster_project.jobs import ENFORCE, RECONCILE
 from dagster_project.resources import Wiring
+from ingest.deliveries.drop import waiting_mark
 
-__all__ = ["decision_sensor"]
+__all__ = ["decision_sensor", "hint_sensor"]
 
 INTERVAL_SECONDS: Final = 30
+# A run reads everything that waits: asking more often would only queue runs.
+HINT_INTERVAL_SECONDS: Final = 120
 
 
 def decision_sensor(wiring: Wiring) -> dg.SensorDefinition:
@@ -44,3 +48,27 @@ def decision_sensor(wiring: Wiring) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=key)
 
     return new_gate_decision
+
+
+def hint_sensor(wiring: Wiring) -> dg.SensorDefinition:
+    """Asks for one run for each new set of webhook events; the run reads their objects again."""
+
+    @dg.sensor(
+        name="new_webhook_event",
+        job_name=RECONCILE,
+        minimum_interval_seconds=HINT_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="A verified webhook event, or a delivery in the drop folder, asks for a run of "
+        "the reconcile job, which reads the object again.",
+    )
+    def new_webhook_event(
+        context: dg.SensorEvaluationContext,
+    ) -> dg.SensorResult | dg.SkipReason:
+        mark = waiting_mark(wiring.home().root)
+        if mark is None:
+            return dg.SkipReason("no event waits to be read again")
+        if mark == context.cursor:
+            return dg.SkipReason("a run was already asked for")
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=mark)], cursor=mark)
+
+    return new_webhook_event

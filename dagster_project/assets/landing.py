@@ -86,6 +86,9 @@ def _stripe(manifest: Manifest) -> dg.AssetsDefinition:
         result = pipeline.land_rail(session, run)
         bad = [f"{row.endpoint} {row.status}" for row in result.slices if row.status != "complete"]
         context.log.info(f"{result.rows_read} rows read, {result.rows_landed} new; not read: {bad}")
+        hints = pipeline.read_hints(session, run)
+        if hints is not None:
+            context.log.info(f"webhook events {hints.outcomes}, {hints.waiting} wait on")
         yield from _landed(context, session, run, "stripe")
 
     return stripe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from dagster_project.definitions import build_defs
 from dagster_project.resources import Wiring
-from dagster_project.sensors import decision_sensor
+from dagster_project.sensors import decision_sensor, hint_sensor
+from ingest.deliveries.spool import DeliverySpool, SpooledEvent
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,24 @@ def test_the_sensor_is_silent_while_payouts_are_off(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "20260101T000000Z-aa.json").write_text("{}")
     assert isinstance(decision_sensor(wiring)(dg.build_sensor_context()), dg.SkipReason)
+
+
+def test_the_sensor_asks_once_for_a_new_webhook_event(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    wiring = Wiring(environ={"TIEOUT_HOME": str(home)})
+    sensor = hint_sensor(wiring)
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def tick(cursor: str | None) -> Any:
+        return sensor(dg.build_sensor_context(cursor=cursor))
+
+    assert isinstance(tick(None), dg.SkipReason)
+    with DeliverySpool(home) as spool:
+        spool.add_event(SpooledEvent("evt_1", "transfer.updated", None, now), at=now)
+        first = tick(None)
+        assert len(first.run_requests) == 1
+        assert isinstance(tick(first.cursor), dg.SkipReason)
+        spool.add_event(SpooledEvent("evt_2", "transfer.updated", None, now), at=now)
+        assert tick(first.cursor).run_requests[0].run_key != first.run_requests[0].run_key
+        spool.settle({1: "read", 2: "read"}, at=now)
+        assert isinstance(tick(first.cursor), dg.SkipReason)

@@ -57,7 +57,8 @@ class CoverageRow:
         tenant_id: Tenant that was asked; None for the rail.
         slice_from: Start, inclusive.
         slice_to: End, exclusive; the newest slice is read without an upper bound.
-        status: `complete`, `partial` (some rows read, then it broke), `denied` or `failed`.
+        status: `complete`, `partial` (some rows read, then it broke, or some were refused),
+            `denied` or `failed`.
         rows_read: Objects received.
         rows_landed: Of these, new or changed and therefore landed.
         amount_sum_cents: Control total of the amounts received, over all currencies; None for
@@ -67,6 +68,8 @@ class CoverageRow:
         started_at: When the first request of the slice left.
         finished_at: When the slice ended.
         pull_id: The pull that read it.
+        is_platform: Whether the account is the platform itself; None for sources without accounts.
+        purpose: Why it was asked: `new`, `open`, `audit`, `all`.
     """
 
     source: str
@@ -84,6 +87,8 @@ class CoverageRow:
     started_at: datetime
     finished_at: datetime
     pull_id: str
+    is_platform: bool | None = None
+    purpose: str | None = None
 
 
 def land_coverage(

@@ -241,13 +241,15 @@ class Landing:
                 kept = parquet.drop_unchanged(
                     self._database, spec, spooled, self._readable(spec), changed
                 )
-            if not kept.rows and not quarantined:
+            # What was refused before and is refused again is on the list already.
+            listed = bool(quarantined) and self._write_quarantine(
+                spec, batch_id, received_at, quarantined
+            )
+            if not kept.rows and not listed:
                 return None
             parquet.copy_to_parquet(
                 self._database, spec, kept, packed, batch_id=batch_id, received_at=received_at
             )
-            if quarantined:
-                self._write_quarantine(spec, batch_id, received_at, quarantined)
             manifest = BatchManifest(
                 source=spec.source,
                 table=spec.table,
@@ -271,12 +273,12 @@ class Landing:
         batch_id: str,
         received_at: datetime,
         quarantined: Sequence[Quarantined],
-    ) -> None:
-        """The refusals of a batch, as a file to read and as rows to query, before its commit."""
-        lines = b"".join(orjson.dumps(asdict(entry)) + b"\n" for entry in quarantined)
-        folder = self._quarantine / spec.source / spec.table
-        private_folder(folder)
-        publish_bytes(lines, folder / f"{batch_id}.jsonl")
+    ) -> bool:
+        """The refusals of a batch, as rows to query and as a file to read, before its commit.
+
+        Returns:
+            Whether any of them was not listed yet.
+        """
         own_id = f"{batch_id}.{spec.source}.{spec.table}"
         if not self._manifest_path(QUARANTINE, own_id).exists():
             self.ensure_schema([QUARANTINE])
@@ -284,7 +286,13 @@ class Landing:
                 {"source": spec.source, "table_name": spec.table, **asdict(entry)}
                 for entry in quarantined
             )
-            self._write(QUARANTINE, rows, own_id, received_at, None, ())
+            if self._write(QUARANTINE, rows, own_id, received_at, None, ()) is None:
+                return False
+        lines = b"".join(orjson.dumps(asdict(entry)) + b"\n" for entry in quarantined)
+        folder = self._quarantine / spec.source / spec.table
+        private_folder(folder)
+        publish_bytes(lines, folder / f"{batch_id}.jsonl")
+        return True
 
     def _ensure_one(self, spec: TableSpec) -> None:
         folder = self._folder(spec)

@@ -128,7 +128,10 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """One input that could not be accepted: where it stands and why, never what it says."""
+    """One input that could not be accepted: where it stands and why, never what it says.
+
+    `line` counts from 1; 0 where `key` alone says which input it is.
+    """
 
     source_file: str
     line: int
@@ -195,6 +198,8 @@ COVERAGE: Final = TableSpec(
         started_at=TIMESTAMP,
         finished_at=TIMESTAMP,
         pull_id=VARCHAR,
+        is_platform=BOOLEAN,
+        purpose=VARCHAR,
     ),
     key=("pull_id", "account_id", "endpoint", "tenant_id", "slice_from"),
     append_only=True,
@@ -214,8 +219,8 @@ QUARANTINE: Final = TableSpec(
         remedy=VARCHAR,
         tenant_id=VARCHAR,
     ),
-    key=("source", "table_name", "source_file", "line", "code"),
-    append_only=True,
+    # An input that is refused again on every pull is listed once.
+    key=("source", "table_name", "source_file", "line", "key", "code"),
 )
 
 PAYOUT_JOURNAL: Final = TableSpec(

@@ -95,6 +95,7 @@ class Balances:
             except FieldRefused as refusal:
                 place = f"stripe/{account.account_id}/balances"
                 detail = f"got {refusal.got}, expected {refusal.expected}"
+                self.tallies[account].refused += 1
                 self.refused.append(
                     Quarantined(place, line, refusal.code, detail, None, refusal.remedy)
                 )

@@ -335,11 +335,12 @@ class _Pull:
                 rows_read=tally.rows_read,
                 rows_landed=landed,
                 amount_sum_cents=tally.amount_sum_cents,
-                error_code=tally.error.code if tally.error else None,
-                error_detail=str(tally.error) if tally.error else None,
+                error_code=tally.problem.code if tally.problem else None,
+                error_detail=str(tally.problem) if tally.problem else None,
                 started_at=tally.started_at,
                 finished_at=tally.finished_at,
                 pull_id=self._pull_id,
+                is_platform=part.account.is_platform,
             )
         )
 

@@ -99,6 +99,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         "transfers",
         "/v1/transfers",
         kept.TRANSFERS,
+        connected=True,
         children=(
             Child(
                 kept.TRANSFER_REVERSALS,
@@ -115,6 +116,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         "disputes",
         "/v1/disputes",
         kept.DISPUTES,
+        connected=True,
         children=(
             Child(kept.DISPUTE_BALANCE_TRANSACTIONS, "dispute_id", embedded="balance_transactions"),
         ),
@@ -142,6 +144,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         "application_fees",
         "/v1/application_fees",
         kept.APPLICATION_FEES,
+        connected=True,
         children=(
             Child(
                 kept.APPLICATION_FEE_REFUNDS,
@@ -152,8 +155,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             ),
         ),
     ),
-    Endpoint("topups", "/v1/topups", kept.TOPUPS),
-    Endpoint("events", "/v1/events", kept.EVENTS),
+    Endpoint("topups", "/v1/topups", kept.TOPUPS, connected=True),
+    Endpoint("events", "/v1/events", kept.EVENTS, connected=True),
 )
 
 STRIPE_TABLES: Final[tuple[TableSpec, ...]] = (

@@ -51,16 +51,29 @@ class Tally:
     finished_at: datetime
     rows_read: int = 0
     amount_sum_cents: int | None = None
+    refused: int = 0
     error: TieoutError | None = None
 
     @property
     def status(self) -> str:
-        """`complete`, `denied`, `partial` when rows were read before it broke, else `failed`."""
+        """`complete`, `denied`, `partial` when some but not all was accepted, else `failed`."""
         if self.error is None:
-            return COMPLETE
+            return PARTIAL if self.refused else COMPLETE
         if isinstance(self.error, SourceDenied):
             return DENIED
         return PARTIAL if self.rows_read else FAILED
+
+    @property
+    def problem(self) -> TieoutError | None:
+        """Why the slice is not complete."""
+        if self.error is None and self.refused:
+            return SourceIncomplete(
+                got=f"{self.refused} object(s) that do not fit their table",
+                expected="every object of the list to be accepted",
+                remedy="Read the quarantine of this list, then extend the declaration that refused",
+                code="stripe_object_refused",
+            )
+        return self.error
 
     def add(self, value: JsonObject) -> None:
         """Counts one object."""
@@ -179,9 +192,7 @@ class SliceReader:
                 rows: list[Row] = []
                 for value in page.data:
                     tally.add(value)
-                    row = self._row(
-                        self._endpoint.shape, part, value, page.api_version, tally.rows_read
-                    )
+                    row = self._row(self._endpoint.shape, part, value, page.api_version, tally)
                     if row:
                         self._read_children(part, value, row)
                         rows.append(row)
@@ -195,7 +206,15 @@ class SliceReader:
         at = self._clock()
         return Tally(started_at=at, finished_at=at)
 
-    def _row(self, shape: Shape, part: Slice, value: object, version: str, line: int) -> Row | None:
+    def _row(
+        self,
+        shape: Shape,
+        part: Slice,
+        value: object,
+        version: str,
+        tally: Tally,
+        ordinal: int | None = None,
+    ) -> Row | None:
         named: object = None
         try:
             if not isinstance(value, dict):
@@ -205,15 +224,18 @@ class SliceReader:
             if "id" in row and not row["id"]:
                 raise FieldRefused("an object without id", "an id", "Report it to Stripe")
         except FieldRefused as refusal:
+            key = self._seal.object_id(named) if isinstance(named, str) else None
             entry = Quarantined(
                 source_file=f"stripe/{part.account.account_id}/{shape.table}",
-                line=line,
+                # A place in a list moves with every new object; an id stays.
+                line=0 if key else ordinal or tally.rows_read,
                 code=refusal.code,
                 detail=f"got {refusal.got}, expected {refusal.expected}",
-                key=self._seal.object_id(named) if isinstance(named, str) else None,
+                key=key,
                 remedy=refusal.remedy,
             )
             self.refused[shape.table].append(entry)
+            tally.refused += 1
             return None
         row["account_id"] = part.account.account_id
         row["is_platform"] = part.account.is_platform
@@ -223,18 +245,22 @@ class SliceReader:
     # --- children ---------------------------------------------------------------------------------
 
     def _read_children(self, part: Slice, parent: JsonObject, parent_row: Row) -> None:
+        assert part.tally is not None
         for child in self._endpoint.children:
             rows: list[Row] = []
+            tally = part.children.get(child.shape.table, part.tally)
+            refused = tally.refused
             for ordinal, (value, version) in enumerate(
                 self._child_objects(child, part, parent, parent_row), start=1
             ):
-                row = self._row(child.shape, part, value, version, ordinal)
+                row = self._row(child.shape, part, value, version, tally, ordinal)
                 if row:
                     row[child.parent_column] = parent_row["id"]
                     if child.ordinal:
                         row[child.ordinal] = ordinal
                     rows.append(row)
-            if rows:
+            # Of children that are read only once a part would stand for all of them.
+            if rows and not (child.final and tally.refused > refused):
                 self._spills[child.shape.table].add(rows)
 
     def _child_objects(

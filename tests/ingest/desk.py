@@ -67,17 +67,19 @@ class Desk:
                 {"path": f"{folder}/*.parquet"},
             ).fetchall()
 
-    def reads(self, path: str) -> int:
-        """How often a path was asked for."""
-        return sum(call.path == path for call in self.server.calls)
+    def reads(self, path: str, account: str | None = None) -> int:
+        """How often a path was asked for, over all accounts or for one."""
+        return sum(
+            call.path == path and account in {None, call.account} for call in self.server.calls
+        )
 
 
 def slice_of(result: PullResult, endpoint: str, account: str | None = None) -> CoverageRow:
-    """The only coverage row of an endpoint (and account) in a pull."""
+    """The only coverage row of an endpoint in a pull, of the platform unless one is named."""
     found = [
         row
         for row in result.slices
-        if row.endpoint == endpoint and account in {None, row.account_id}
+        if row.endpoint == endpoint and (row.account_id == account if account else row.is_platform)
     ]
     assert len(found) == 1, [(row.account_id, row.slice_from) for row in found]
     return found[0]

@@ -154,11 +154,12 @@ def test_a_passing_fault_is_tried_again_and_leaves_no_trace(desk: Desk, fault: s
 def test_a_lasting_fault_fails_the_slice_after_bounded_attempts(
     desk: Desk, fault: str, code: str
 ) -> None:
-    desk.server.faults.add(fault, path="/v1/topups", times=None)
+    platform = desk.rail.platform_id
+    desk.server.faults.add(fault, path="/v1/topups", times=None, account=platform)
     result = desk.pull()
     row = slice_of(result, "topups")
     assert (row.status, row.error_code) == ("failed", code)
-    assert desk.reads("/v1/topups") == 5
+    assert desk.reads("/v1/topups", platform) == 5
     assert others(result, "topups") == {"complete"}
     assert desk.landed("topups") == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import pytest
 from ingest.stripe import kept
 from ingest.stripe.shapes import FieldRefused, Seal, Shape, count, identifier, read_seal, time_of
 from ingest.tables import QUARANTINE
-from tests.ingest.desk import START, Desk
+from tests.ingest.desk import START, Desk, slice_of
 
 SEAL = Seal(b"one key")
+MONTH = timedelta(days=30)
 HASH = "0" * 14 + "4242424242424242" + "ab" * 17
 
 
@@ -134,14 +135,43 @@ def test_an_object_that_does_not_fit_is_quarantined_and_the_rest_lands(desk: Des
     foreign = dict(good) | {"id": "tr_1Foreign", "amount": 12.5, "description": "Ada Lovelace"}
     desk.rail.put_object("transfer", foreign)
     result = desk.pull()
-    assert result.complete
+    row = slice_of(result, "transfers")
+    assert (row.status, row.error_code) == ("partial", "stripe_object_refused")
+    assert not result.complete
     assert [row[0] for row in desk.landed("transfers", "id")] == [good["id"]]
-    names = ["table_name", "source_file", "code", "detail", "key"]
-    [(table, place, code, detail, key)] = desk.landing.rows(QUARANTINE, names)
-    assert (table, code, key) == ("transfers", "stripe_field_type", "tr_1Foreign")
+    names = ["table_name", "source_file", "line", "code", "detail", "key"]
+    [(table, place, line, code, detail, key)] = desk.landing.rows(QUARANTINE, names)
+    assert (table, line, code, key) == ("transfers", 0, "stripe_field_type", "tr_1Foreign")
     assert place == f"stripe/{desk.rail.platform_id}/transfers"
     assert "amount as a float" in str(detail)
     assert "12.5" not in str(detail)
+
+
+def test_an_object_refused_on_every_pull_is_listed_once_and_holds_until_it_fits(desk: Desk) -> None:
+    good = desk.rail.create_transfer(900, at=START, destination="acct_1Ada")
+    desk.rail.put_object("transfer", dict(good) | {"id": "tr_1Foreign", "amount": 12.5})
+    for created in range(3):
+        desk.rail.create_transfer(100 + created, at=desk.now, destination="acct_1Ada")
+        assert slice_of(desk.pull(), "transfers").status == "partial"
+    assert len(desk.landing.rows(QUARANTINE, ["key"])) == 1
+    assert len(list((desk.home / "quarantine" / "stripe" / "transfers").iterdir())) == 1
+    desk.rail.put_object("transfer", dict(good) | {"id": "tr_1Foreign", "amount": 12})
+    assert desk.pull().complete
+    assert desk.landed("transfers", "amount", "id = 'tr_1Foreign'") == [(12,)]
+
+
+def test_a_refused_member_of_a_payout_leaves_the_payout_to_be_asked_again(desk: Desk) -> None:
+    desk.rail.create_charge(9_000, at=START, account="acct_1Ada")
+    payout = desk.rail.create_payout(None, at=START + MONTH, account="acct_1Ada", automatic=True)
+    member = desk.rail.objects("balance_transaction", "acct_1Ada")[-1]
+    desk.rail.put_object("balance_transaction", dict(member) | {"net": "12"}, "acct_1Ada")
+    result = desk.pull()
+    assert slice_of(result, "payout_members", "acct_1Ada").status == "partial"
+    assert desk.landed("payout_members") == []
+    desk.rail.put_object("balance_transaction", member, "acct_1Ada")
+    assert desk.pull().complete
+    members = desk.landed("payout_members", "payout_id, sum(net)", "true group by 1")
+    assert members == [(payout["id"], 0)]
 
 
 def test_an_unknown_enum_lands_as_text(desk: Desk) -> None:

@@ -17,7 +17,7 @@ joined as (
         evidence.evidence_at,
         evidence.evidence_stale_minutes,
         evidence.is_stale,
-        evidence.is_stripe_complete,
+        coalesce(parties.stripe_complete, evidence.is_stripe_complete) as is_stripe_complete,
         evidence.is_kernel_complete,
         evidence.manifest_status,
         bindings.links,
@@ -41,6 +41,10 @@ joined as (
     cross join limits
     inner join {{ ref('int_payout_evidence') }} as evidence
         on subjects.tenant_id = evidence.tenant_id
+    left join {{ ref('int_party_completeness') }} as parties
+        on
+            subjects.tenant_id = parties.tenant_id
+            and subjects.party_id = parties.party_id
     inner join {{ ref('int_payout_bindings') }} as bindings
         on
             subjects.tenant_id = bindings.tenant_id

@@ -17,13 +17,16 @@ final as (
             or run.as_of > {{ add_minutes('manifests.exported_through', 'run.evidence_stale_minutes') }},
             true
         ) as is_stale,
-        coalesce(completeness.stripe_complete, false) as is_stripe_complete,
+        -- Of the platform alone: what an account holds back concerns its own party.
+        coalesce(rail.stripe_complete, false) as is_stripe_complete,
         coalesce(completeness.kernel_complete, false) as is_kernel_complete,
         coalesce(manifests.manifest_status, 'missing') as manifest_status
     from tenants
     cross join {{ ref('stg_tieout__run') }} as run
     left join {{ ref('int_source_completeness') }} as completeness
         on tenants.tenant_id = completeness.tenant_id
+    left join {{ ref('int_source_completeness') }} as rail
+        on rail.tenant_id = '_platform'
     left join {{ ref('stg_kernel__export_manifests') }} as manifests
         on tenants.tenant_id = manifests.tenant_id
 )

@@ -32,7 +32,7 @@ joined as (
         coalesce(collected.collected_cents, 0) as collected_cents,
         collected.collected_at,
         other_currency.collected_currency,
-        coalesce(completeness.stripe_complete, false) as stripe_complete,
+        coalesce(of_party.stripe_complete, of_rail.stripe_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_collections') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -45,8 +45,12 @@ joined as (
             expected.tenant_id = other_currency.tenant_id
             and expected.charge_id = other_currency.charge_id
             and expected.currency = other_currency.currency
-    left join {{ ref('int_source_completeness') }} as completeness
-        on expected.tenant_id = completeness.tenant_id
+    left join {{ ref('int_party_completeness') }} as of_party
+        on
+            expected.tenant_id = of_party.tenant_id
+            and expected.party_id = of_party.party_id
+    left join {{ ref('int_source_completeness') }} as of_rail
+        on of_rail.tenant_id = '_platform'
 ),
 
 final as (

@@ -32,7 +32,7 @@ joined as (
         settled.transfer_id,
         settled.settled_at,
         ambiguous.payout_key is not null as is_ambiguous,
-        coalesce(completeness.stripe_complete, false) as stripe_complete,
+        coalesce(of_party.stripe_complete, of_rail.stripe_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_payouts') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -44,8 +44,12 @@ joined as (
         on
             expected.tenant_id = ambiguous.tenant_id
             and expected.payout_key = ambiguous.payout_key
-    left join {{ ref('int_source_completeness') }} as completeness
-        on expected.tenant_id = completeness.tenant_id
+    left join {{ ref('int_party_completeness') }} as of_party
+        on
+            expected.tenant_id = of_party.tenant_id
+            and expected.party_id = of_party.party_id
+    left join {{ ref('int_source_completeness') }} as of_rail
+        on of_rail.tenant_id = '_platform'
 ),
 
 final as (

@@ -19,49 +19,25 @@ tenants as (
     from run
 ),
 
-newest_stripe_pull as (
-    select max(started_at) as started_at
-    from {{ ref('stg_tieout__coverage') }}
-    where source = 'stripe'
-),
-
-pull_of_it as (
-    select max(coverage.pull_id) as pull_id
-    from {{ ref('stg_tieout__coverage') }} as coverage
-    inner join newest_stripe_pull
-        on coverage.started_at = newest_stripe_pull.started_at
-    where coverage.source = 'stripe'
-),
-
-slices as (
+platform as (
     select
-        coverage.account_id,
-        owners.tenant_id,
-        coverage.coverage_status,
-        coverage.finished_at
-    from {{ ref('stg_tieout__coverage') }} as coverage
-    inner join pull_of_it
-        on coverage.pull_id = pull_of_it.pull_id
-    left join {{ ref('int_account_owners') }} as owners
-        on coverage.account_id = owners.account_id
+        count(*) > 0
+        and count(case when not is_complete then 1 end) = 0 as is_complete,
+        max(read_until) as read_until
+    from {{ ref('int_account_completeness') }}
+    where is_platform
 ),
 
-platform_slices as (
+-- An account that two tenants claim stands behind both.
+tenant_accounts as (
     select
-        count(*) as slices,
-        count(case when coverage_status <> 'complete' then 1 end) as open_slices,
-        max(finished_at) as read_until
-    from slices
-    where tenant_id is null
-),
-
-tenant_slices as (
-    select
-        tenant_id,
-        count(case when coverage_status <> 'complete' then 1 end) as open_slices
-    from slices
-    where tenant_id is not null
-    group by tenant_id
+        claims.tenant_id,
+        count(case when not accounts.is_complete then 1 end) as open_accounts
+    from {{ ref('stg_kernel__connect_accounts') }} as claims
+    inner join {{ ref('int_account_completeness') }} as accounts
+        on claims.account_id = accounts.account_id
+    where not accounts.is_platform
+    group by claims.tenant_id
 ),
 
 newest_export as (
@@ -97,9 +73,8 @@ mismatched as (
 final as (
     select
         tenants.tenant_id,
-        platform_slices.slices > 0
-        and platform_slices.open_slices = 0
-        and coalesce(tenant_slices.open_slices, 0) = 0 as stripe_complete,
+        platform.is_complete
+        and coalesce(tenant_accounts.open_accounts, 0) = 0 as stripe_complete,
         tenants.tenant_id = '_platform'
         or (
             export_slices.tenant_id is not null
@@ -111,11 +86,11 @@ final as (
             and coalesce(mismatched.mismatched_artifacts, 0) = 0
         ) as kernel_verified,
         manifests.exported_through,
-        platform_slices.read_until as stripe_read_until
+        platform.read_until as stripe_read_until
     from tenants
-    cross join platform_slices
-    left join tenant_slices
-        on tenants.tenant_id = tenant_slices.tenant_id
+    cross join platform
+    left join tenant_accounts
+        on tenants.tenant_id = tenant_accounts.tenant_id
     left join export_slices
         on tenants.tenant_id = export_slices.tenant_id
     left join mismatched

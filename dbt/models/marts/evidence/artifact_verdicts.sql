@@ -13,23 +13,34 @@ with artifacts as (
     from {{ ref('stg_kernel__artifact_verdicts') }}
 ),
 
+-- A line has its number; an object of a list, whose place moves, has its id.
+placed as (
+    select
+        *,
+        source_file || ':' || case
+            when line_no = 0 and object_key is not null then object_key
+            else cast(line_no as {{ dbt.type_string() }})
+        end as artifact_id
+    from {{ ref('stg_tieout__quarantine') }}
+),
+
 refused as (
     select
         coalesce(tenant_id, '_platform') as tenant_id,
         table_name as artifact_type,
-        source_file || ':' || cast(line_no as {{ dbt.type_string() }}) as artifact_id,
+        artifact_id,
         'refused' as verdict,
         min(quarantine_code) as verdict_code,
         cast(null as {{ dbt.type_string() }}) as expected_value,
         min(detail) as got_value,
         cast(null as {{ dbt.type_string() }}) as manifest_status,
         min(remedy) as remedy
-    from {{ ref('stg_tieout__quarantine') }}
+    from placed
     where quarantine_code <> 'hash_mismatch'
     group by
         coalesce(tenant_id, '_platform'),
         table_name,
-        source_file || ':' || cast(line_no as {{ dbt.type_string() }})
+        artifact_id
 ),
 
 final as (

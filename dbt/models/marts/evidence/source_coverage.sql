@@ -8,6 +8,7 @@ with final as (
         coverage.endpoint,
         coalesce(coverage.slice_from, cast('1970-01-01 00:00:00' as {{ dbt.type_timestamp() }})) as slice_from,
         coverage.slice_to,
+        coverage.purpose,
         coverage.coverage_status,
         coverage.rows_read,
         coverage.rows_landed,

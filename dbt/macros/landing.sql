@@ -28,7 +28,8 @@
   ) -%}
 {% endmacro %}
 
-{#- The rows of one landed table that the run pinned, the latest row a key. Only repeated keys are ranked. -#}
+{#- The rows of one landed table that the run pinned, the latest row a key. A key that stands once is not ranked: a
+    window over every row costs three times as much as finding the few keys that repeat. -#}
 {% macro latest_landed(source_name, table_name, key, newest_first=[]) %}
     pinned as (
         select landed.*
@@ -40,35 +41,47 @@
                 and batches.table_name = '{{ table_name }}'
     ),
 
-    repeated_keys as (
-        select {{ key | join(', ') }}
+    repeated_hashes as (
+        select {{ key_hash(key) }} as key_hash
         from pinned
-        group by {{ key | join(', ') }}
+        group by {{ key_hash(key) }}
         having count(*) > 1
+    ),
+
+    single as (
+        select
+            pinned.*,
+            1 as newest_rank
+        from pinned
+        left join repeated_hashes
+            on {{ key_hash(key, 'pinned') }} = repeated_hashes.key_hash
+        where repeated_hashes.key_hash is null
     ),
 
     ranked as (
         select
             pinned.*,
-            case
-                when repeated_keys.{{ key[0] }} is null then 1
-                else row_number() over (
-                    partition by {% for column in key %}pinned.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-                    order by
-                        {% for column in newest_first -%}
-                        pinned.{{ column }} desc nulls last,
-                        {% endfor -%}
-                        pinned.received_at desc nulls last,
-                        pinned.batch_id desc nulls last,
-                        pinned.row_no desc nulls last
-                )
-            end as newest_rank
+            row_number() over (
+                partition by {% for column in key %}pinned.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+                order by
+                    {% for column in newest_first -%}
+                    pinned.{{ column }} desc nulls last,
+                    {% endfor -%}
+                    pinned.received_at desc nulls last,
+                    pinned.batch_id desc nulls last,
+                    pinned.row_no desc nulls last
+            ) as newest_rank
         from pinned
-        left join repeated_keys
-            on {% for column in key %}pinned.{{ column }} = repeated_keys.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+        inner join repeated_hashes
+            on {{ key_hash(key, 'pinned') }} = repeated_hashes.key_hash
     ),
 
     latest as (
+        select *
+        from single
+
+        union all
+
         select *
         from ranked
         where newest_rank = 1

@@ -78,3 +78,14 @@
 {% macro spark__days_between(earlier, later) -%}
     cast(datediff(cast({{ later }} as date), cast({{ earlier }} as date)) as bigint)
 {%- endmacro %}
+
+{#- One integer for a key of several texts, to find the few keys that may repeat; equal hashes prove nothing. -#}
+{% macro key_hash(columns, relation=none) -%}
+    {{ return(adapter.dispatch('key_hash', 'tieout')(columns, relation)) }}
+{%- endmacro %}
+{% macro duckdb__key_hash(columns, relation) -%}
+    hash({% for column in columns %}{{ relation ~ '.' if relation }}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+{% macro spark__key_hash(columns, relation) -%}
+    xxhash64({% for column in columns %}{{ relation ~ '.' if relation }}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}

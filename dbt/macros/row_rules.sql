@@ -1,38 +1,49 @@
 {#- One composite test a model: every rule is a boolean expression that must hold on every row, and the key must
-    be unique. A failing row names the rule it broke. -#}
+    be unique and present. A failing row names the rule it broke. Keys are compared only where their hashes repeat,
+    and the rules are read in one pass. -#}
 {% test row_rules(model, key, rules={}) %}
-    with keyed as (
-        select {{ key | join(', ') }}, count(*) as rows_of_key
+    with repeated_hashes as (
+        select {{ key_hash(key) }} as key_hash
         from {{ model }}
+        group by {{ key_hash(key) }}
+        having count(*) > 1
+    ),
+
+    repeated_keys as (
+        select {{ key | join(', ') }}
+        from {{ model }}
+        where {{ key_hash(key) }} in (select key_hash from repeated_hashes)
         group by {{ key | join(', ') }}
+        having count(*) > 1
+    ),
+
+    judged as (
+        select
+            {{ join_parts(key) }} as row_key,
+            case
+                {%- for column in key %}
+                when {{ column }} is null then '{{ column }}_present'
+                {%- endfor %}
+                {%- for name, expression in rules.items() %}
+                when not coalesce({{ expression }}, false) then '{{ name }}'
+                {%- endfor %}
+            end as failed_rule
+        from {{ model }}
     ),
 
     failures as (
         select
             {{ join_parts(key) }} as row_key,
             'unique_key' as failed_rule
-        from keyed
-        where rows_of_key > 1
-        {%- for column in key %}
+        from repeated_keys
 
         union all
 
         select
-            {{ join_parts(key) }} as row_key,
-            '{{ column }}_present' as failed_rule
-        from {{ model }}
-        where {{ column }} is null
-        {%- endfor %}
-        {%- for name, expression in rules.items() %}
-
-        union all
-
-        select
-            {{ join_parts(key) }} as row_key,
-            '{{ name }}' as failed_rule
-        from {{ model }}
-        where not coalesce({{ expression }}, false)
-        {%- endfor %}
+            row_key,
+            failed_rule
+        from judged
+        where failed_rule is not null
     )
 
     select row_key, failed_rule

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from dagster_project.home import Home
 from dagster_project.issuing import newest, tenants_of
 from dagster_project.marts import Marts, Row
-from dagster_project.pipeline import is_current
+from dagster_project.pipeline import is_current, platform_account
 from dagster_project.runs import Run
 from dagster_project.session import Session
 from dagster_project.signing import packet_signer
@@ -26,12 +26,11 @@ from evidence import canonical
 from evidence.decision import DecidedPayout, DecisionSpec, build_decision
 from evidence.errors import Refusal
 from ingest.errors import TieoutError
-from ingest.stripe.endpoints import BALANCES
 
-__all__ = ["SignedDecision", "issue_decisions", "newest_decision", "platform_account"]
+__all__ = ["SignedDecision", "decided_at", "issue_decisions", "newest_decision"]
 
 MAX_DECISION_BYTES: Final = 32 << 20
-UNKNOWN_PLATFORM: Final = "platform"
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,11 @@ def issue_decisions(session: Session, run: Run) -> list[SignedDecision]:
     found: list[SignedDecision] = []
     with Marts.published(home) as marts:
         for tenant in tenants_of(marts, run):
-            payouts = [_payout(row) for row in marts.rows("payout_gates", tenant_id=tenant)]
+            sources = _sources(marts, tenant)
+            payouts = [
+                _payout(row, sources.get(str(row["payout_key"]), ()))
+                for row in marts.rows("payout_gates", tenant_id=tenant)
+            ]
             spec = DecisionSpec(
                 tenant_id=tenant,
                 as_of=run.as_of,
@@ -91,6 +94,14 @@ def newest_decision(home: Home, tenant: str) -> Path | None:
     return files[-1] if files else None
 
 
+def decided_at(path: Path) -> datetime | None:
+    """The as_of in a decision file's name, for whoever has no time to verify it."""
+    try:
+        return datetime.strptime(path.name[:16], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def decision_digest(path: Path) -> str:
     """Digest of a decision's signed statement, as the journal keeps it; the file is not trusted."""
     from evidence.signatures import open_envelope  # noqa: PLC0415
@@ -101,14 +112,16 @@ def decision_digest(path: Path) -> str:
     return canonical.sha256_hex(payload)
 
 
-def platform_account(session: Session) -> str:
-    """The rail's platform account as landed; `platform` when the key may not read its name."""
-    landed = session.landing.distinct(BALANCES.spec, ("account_id", "is_platform"))
-    names = sorted(str(name) for name, is_platform in landed if is_platform)
-    return names[0] if names else UNKNOWN_PLATFORM
+def _sources(marts: Marts, tenant: str) -> dict[str, set[str]]:
+    """What each payout uses up, as `type:id` by payout key."""
+    found: dict[str, set[str]] = {}
+    for row in marts.rows("payout_sources", tenant_id=tenant):
+        used = f"{row['source_type']}:{row['source_id']}"
+        found.setdefault(str(row["payout_key"]), set()).add(used)
+    return found
 
 
-def _payout(row: Row) -> DecidedPayout:
+def _payout(row: Row, sources: Iterable[str]) -> DecidedPayout:
     return DecidedPayout(
         payout_key=str(row["payout_key"]),
         # The kernel names the operation of an instruction after its key.
@@ -124,6 +137,8 @@ def _payout(row: Row) -> DecidedPayout:
         destination_account_id=row["destination_account_id"],
         counterparty_ref=row["counterparty_ref"],
         codes=_codes(row["held_codes"]),
+        source_ids=tuple(sorted(sources)),
+        day_committed_cents=int(row["day_committed_cents"]),
     )
 
 
@@ -137,7 +152,7 @@ def _codes(held: str | Iterable[str] | None) -> tuple[str, ...]:
 def _put_down(home: Home, spec: DecisionSpec, document: bytes) -> Path:
     folder = home.decisions / spec.tenant_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stamp = f"{spec.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    stamp = spec.as_of.astimezone(UTC).strftime(_STAMP)
     path = folder / f"{stamp}-{canonical.sha256_hex(document)[:12]}.json"
     if not path.exists():
         temporary = folder / f".{path.name}.tmp"

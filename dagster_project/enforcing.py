@@ -1,22 +1,23 @@
-"""Carrying out gate decisions: verify the newest, read again what may have changed, then pay.
+"""Carrying out gate decisions: verify the newest, then pay what it releases.
 
-Belongs here: which decision is due, its verification, the terms of a tenant, and the re-check that
-`ingest.payouts` calls before each request. Does not belong here: the journal, the request, or why a
-repeat is safe (`ingest.payouts`).
+Belongs here: which decision is due, its verification, the terms of a tenant, and looking after what
+has no known outcome. Does not belong here: what is read again before a call (`rechecking.py`), the
+journal, the request, or why a repeat is safe (`ingest.payouts`).
 
-A failed read holds the payout: the re-check raises, and enforcement treats that as a hold.
+A decision stays due until it was carried out and nothing of its tenant is left without a known
+outcome, so that a payment whose answer was lost is looked up again and again, with or without a
+newer decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dagster_project.controls import changed_since
 from dagster_project.deciding import MAX_DECISION_BYTES, newest_decision
 from dagster_project.home import Home, read_state, write_state
+from dagster_project.rechecking import Rechecks
 from dagster_project.session import Session
 from dagster_project.signing import trust_file
 from evidence.decision import DecidedPayout as SignedPayout
@@ -26,28 +27,58 @@ from ingest.errors import PayoutRefused, TieoutError
 from ingest.kernel.link_types import TENANT_PROFILES
 from ingest.kernel.rail_types import MONEY_RAIL_PROVIDERS
 from ingest.payouts.decision import DecidedPayout, EnforcementProfile, VerifiedDecision
-from ingest.payouts.home import bind_home
+from ingest.payouts.home import binding_of
 from ingest.payouts.journal import Journal
 from ingest.payouts.judging import SubmissionResult
 from ingest.payouts.stripe_rail import StripeRail
-from ingest.payouts.submit import enforce
+from ingest.payouts.submit import enforce, settle_open
 from ingest.tables import TableSpec
 
-__all__ = ["enforce_pending", "pending_decisions"]
+__all__ = ["Due", "enforce_pending", "newest_decisions", "pending_decisions"]
 
 PAYABLE: Final = ("release", "consumed")
+BUSY: Final = "enforcer_busy"
+EXPIRED: Final = "decision_expired"
 
 
-def pending_decisions(home: Home) -> list[tuple[str, Path]]:
-    """The newest decision of each tenant, where it is newer than the last one carried out."""
-    done = read_state(_cursor(home))
-    tenants = sorted(folder.name for folder in home.decisions.iterdir() if folder.is_dir())
-    newest = ((tenant, newest_decision(home, tenant)) for tenant in tenants)
-    return [
-        (tenant, path)
-        for tenant, path in newest
-        if path is not None and path.name > str(done.get(tenant, ""))
-    ]
+@dataclass(frozen=True)
+class Due:
+    """The newest decision of one tenant, and what was made of it.
+
+    Attributes:
+        is_new: It was not carried out yet.
+        is_open: A payout of the tenant has no known outcome; after a crash, it may be so.
+        refused: Why the decision was refused as a whole, or None.
+    """
+
+    tenant_id: str
+    path: Path
+    is_new: bool
+    is_open: bool
+    refused: str | None
+
+
+def newest_decisions(home: Home) -> list[Due]:
+    """The newest decision of each tenant; reads file names and one small state file.
+
+    Raises:
+        TieoutError, OSError: They cannot be read.
+    """
+    acts = read_state(_cursor(home))
+    found = []
+    for tenant in sorted(folder.name for folder in home.decisions.iterdir() if folder.is_dir()):
+        path, act = newest_decision(home, tenant), acts.get(tenant)
+        # A state that says nothing readable of a tenant says that nothing was carried out.
+        act = act if isinstance(act, dict) else {}
+        if path is not None:
+            is_new = path.name > str(act.get("decision") or "")
+            found.append(Due(tenant, path, is_new, bool(act.get("open")), act.get("refused")))
+    return found
+
+
+def pending_decisions(home: Home) -> list[Due]:
+    """Those that were not carried out yet, or that left a payout without a known outcome."""
+    return [due for due in newest_decisions(home) if due.is_new or due.is_open]
 
 
 def enforce_pending(session: Session) -> list[SubmissionResult]:
@@ -64,27 +95,65 @@ def enforce_pending(session: Session) -> list[SubmissionResult]:
     results: list[SubmissionResult] = []
     refusals: list[TieoutError] = []
     with session.home.lock("enforcement"):
-        for tenant, path in pending_decisions(session.home):
-            session.progress("payouts", tenant)
+        for due in pending_decisions(session.home):
+            session.progress("payouts", due.tenant_id)
             try:
-                results += _enforce_one(session, tenant, path)
+                results += _enforce_due(session, due, refusals)
             except TieoutError as error:
+                # The rail, the disk or another pass: the decision may ask again while it lives.
                 refusals.append(error)
-                if not isinstance(error, PayoutRefused):
-                    # The rail or the disk failed: the same decision may ask again while it lives.
-                    continue
-            # Carried out or refused: only a newer decision may ask again.
-            done = {**read_state(_cursor(session.home)), tenant: path.name}
-            write_state(_cursor(session.home), done)
     if refusals:
         raise refusals[0]
     return results
 
 
-def _enforce_one(session: Session, tenant: str, path: Path) -> list[SubmissionResult]:
-    settings, home = session.settings, session.home
+def _enforce_due(session: Session, due: Due, refusals: list[TieoutError]) -> list[SubmissionResult]:
+    """Carries out one decision and remembers it; a refusal is added to `refusals`."""
+    journal = Journal(session.home.root)
+    done = due.path.name if not due.is_new else None
+    # Whatever dies from here on, the tenant stays due.
+    _remember(session.home, due.tenant_id, decision=done, is_open=True)
+    refused = None
+    try:
+        results = _enforce_one(session, due.tenant_id, due.path, journal)
+    except PayoutRefused as error:
+        if error.code == BUSY:
+            raise
+        refused = error.code
+        if due.is_new or error.code != EXPIRED:
+            refusals.append(error)
+        results = _settle(session, due.tenant_id, journal)
+    # Carried out or refused: only a newer decision may ask for anything new.
+    is_open = any(standing.is_open for standing in journal.standings(due.tenant_id))
+    _remember(session.home, due.tenant_id, decision=due.path.name, is_open=is_open, refused=refused)
+    return results
+
+
+def _settle(session: Session, tenant_id: str, journal: Journal) -> list[SubmissionResult]:
+    """Looks up what is open, which no decision has to allow."""
+    is_open = any(standing.is_open for standing in journal.standings(tenant_id))
+    if session.settings.payouts != "live" or not is_open:
+        return []
+    livemode, account = binding_of(session.home.root)
+    return settle_open(
+        tenant_id,
+        rail=_rail(session, livemode, account),
+        journal=journal,
+        clock=session.clock,
+        livemode=livemode,
+        platform_account_id=account,
+    )
+
+
+def _enforce_one(
+    session: Session, tenant: str, path: Path, journal: Journal
+) -> list[SubmissionResult]:
+    settings = session.settings
     document = _verified(session, tenant, path)
-    rail = _rail(session, document) if settings.payouts == "live" else None
+    rail = None
+    if settings.payouts == "live":
+        rail = _rail(session, document.livemode, document.platform_account_id)
+    rechecks = Rechecks(session, path, document, verify=_verified, journal=journal, rail=rail)
     decision = VerifiedDecision(
         tenant_id=tenant,
         decision_sha256=document.decision_sha256,
@@ -93,18 +162,13 @@ def _enforce_one(session: Session, tenant: str, path: Path) -> list[SubmissionRe
         livemode=document.livemode,
         platform_account_id=document.platform_account_id,
         payouts=tuple(_payable(p) for p in document.payouts if p.decision in PAYABLE),
-        recheck=_recheck(session, document, rail),
+        recheck=rechecks.everything,
+        switches=rechecks.switches,
     )
-    if rail is not None:
-        bind_home(
-            home.root,
-            livemode=document.livemode,
-            platform_account_id=document.platform_account_id,
-        )
     return enforce(
         decision,
         rail=rail,
-        journal=Journal(home.root),
+        journal=journal,
         mode=settings.payouts,
         clock=session.clock,
         profile=_profile(session, document),
@@ -127,7 +191,7 @@ def _verified(session: Session, tenant: str, path: Path) -> DecisionDocument:
         ) from None
 
 
-def _rail(session: Session, document: DecisionDocument) -> StripeRail:
+def _rail(session: Session, livemode: bool, platform_account_id: str) -> StripeRail:
     rail = session.rail()
     if rail.payout_api_key is None:
         raise PayoutRefused(
@@ -138,8 +202,8 @@ def _rail(session: Session, document: DecisionDocument) -> StripeRail:
         )
     return StripeRail(
         rail.payout_api_key,
-        platform_account_id=document.platform_account_id,
-        livemode=document.livemode,
+        platform_account_id=platform_account_id,
+        livemode=livemode,
         api_base=rail.api_base,
     )
 
@@ -160,29 +224,9 @@ def _payable(payout: SignedPayout) -> DecidedPayout:
         destination_account_id=payout.destination_account_id,
         counterparty_ref=payout.counterparty_ref,
         codes=payout.codes,
+        source_ids=payout.source_ids,
+        day_committed_cents=payout.day_committed_cents,
     )
-
-
-def _recheck(
-    session: Session, document: DecisionDocument, rail: StripeRail | None
-) -> Callable[[DecidedPayout, datetime], tuple[str, ...]]:
-    """What is read again right before each call; any change since the decision holds."""
-
-    def recheck(payout: DecidedPayout, now: datetime) -> tuple[str, ...]:
-        codes = list(changed_since(session, document.tenant_id, payout.provider_id, document.as_of))
-        if rail is None or payout.decision != "release":
-            return tuple(codes)
-        state = rail.account_state(payout.destination_account_id or "")
-        if not state.transfers_active:
-            codes.append("ACCOUNT_NOT_CAPABLE")
-        if rail.available_cents(payout.currency) < payout.amount_cents:
-            codes.append("UNFUNDED_PAYOUT")
-        if rail.disputes_since(document.as_of):
-            # Whose it is takes a whole run to tell; that run decides anew.
-            codes.append("DISPUTE_SINCE_DECISION")
-        return tuple(codes)
-
-    return recheck
 
 
 def _profile(session: Session, document: DecisionDocument) -> EnforcementProfile:
@@ -208,6 +252,13 @@ def _latest(
     """Landed rows of the decision's tenant, oldest receipt first, so that a later one wins."""
     rows = session.landing.rows(spec, ("tenant_id", *names))
     return [(row[1], row[2]) for row in rows if row[0] == document.tenant_id]
+
+
+def _remember(
+    home: Home, tenant_id: str, *, decision: str | None, is_open: bool, refused: str | None = None
+) -> None:
+    act = {"decision": decision, "open": is_open, "refused": refused}
+    write_state(_cursor(home), {**read_state(_cursor(home)), tenant_id: act})
 
 
 def _cursor(home: Home) -> Path:

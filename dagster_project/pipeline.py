@@ -27,7 +27,9 @@ from ingest.deliveries.drop import drain_drop_folder, drop_folder
 from ingest.deliveries.spool import DeliverySpool, spool_path
 from ingest.errors import TieoutError
 from ingest.landing import new_batch_id
+from ingest.payouts.home import bind_home
 from ingest.payouts.journal import journal_rows
+from ingest.stripe.endpoints import BALANCES
 from ingest.stripe.webhooks import StripeDeliveries
 from ingest.tables import PAYOUT_JOURNAL
 
@@ -44,12 +46,14 @@ __all__ = [
     "land_own_records",
     "land_rail",
     "pin",
+    "platform_account",
     "publish",
     "read_hints",
     "seal_path",
 ]
 
 KEPT_PUBLICATIONS: Final = 3
+UNKNOWN_PLATFORM: Final = "platform"
 ABANDONED_AFTER: Final = timedelta(days=1)
 
 
@@ -78,7 +82,7 @@ def land_rail(session: Session, run: Run) -> PullResult:
 
     rail = session.rail()
     session.progress("stripe", "pulling")
-    return pull_stripe(
+    result = pull_stripe(
         home=session.home.root,
         api_key=rail.api_key,
         api_base=rail.api_base,
@@ -90,6 +94,28 @@ def land_rail(session: Session, run: Run) -> PullResult:
         reads_per_second=rail.reads_per_second,
         overall_reads_per_second=rail.reads_per_second * OVERALL_FACTOR,
     )
+    _bind(session)
+    return result
+
+
+def platform_account(session: Session) -> str:
+    """The rail's platform account as landed; `platform` when the key may not read its name."""
+    landed = session.landing.distinct(BALANCES.spec, ("account_id", "is_platform"))
+    names = sorted(str(name) for name, is_platform in landed if is_platform)
+    return names[0] if names else UNKNOWN_PLATFORM
+
+
+def _bind(session: Session) -> None:
+    """Binds the home to the account that its reading key named, long before a decision names one.
+
+    A pull refuses a key of another platform, so the name never changes. A platform whose name the
+    key may not read binds to nothing, and such a home pays nothing.
+    """
+    account = platform_account(session)
+    if account != UNKNOWN_PLATFORM:
+        bind_home(
+            session.home.root, livemode=session.settings.livemode, platform_account_id=account
+        )
 
 
 def read_hints(session: Session, run: Run) -> HintsRead | None:

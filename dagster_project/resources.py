@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -29,10 +29,12 @@ class Wiring:
     Attributes:
         environ: Where settings are read, when a session is first needed.
         opened: A session that the caller opened and will close; the command line gives one.
+        clock: The time sensors go by.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     opened: Session | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def home(self) -> Home:
         """The home's paths, not bound to a mode: loading definitions decides nothing."""

@@ -18,6 +18,7 @@ from evidence.trust import USE_DECISION, TrustFile, check_life_now
 
 MAX_DECISION_BYTES = 16 << 20
 MAX_PAYOUTS = 10_000
+MAX_SOURCES = 100_000
 MAX_LIFE = timedelta(hours=24)
 DECISIONS = ("release", "consumed", "nothing_due", "hold")
 
@@ -41,6 +42,8 @@ class DecidedPayout:
 
     `amount_cents` is what may leave (gross minus recovery); `codes` are the conditions that hold
     it, empty for a release. A release names operation, provider, party, period and destination.
+    `source_ids` are what a release or a consumed payout uses up, as `type:id`, sorted;
+    `day_committed_cents` is what the tenant had committed that day before this decision.
     """
 
     payout_key: str
@@ -56,6 +59,8 @@ class DecidedPayout:
     destination_account_id: str | None
     counterparty_ref: str | None
     codes: tuple[str, ...] = ()
+    source_ids: tuple[str, ...] = ()
+    day_committed_cents: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,8 @@ def read_decision(payload: bytes, signers: tuple[str, ...] = ()) -> DecisionDocu
 
 
 def _payout_document(payout: DecidedPayout) -> Mapping[str, object]:
-    return dict(vars(payout)) | {"codes": list(payout.codes)}
+    listed = {"codes": list(payout.codes), "source_ids": list(payout.source_ids)}
+    return dict(vars(payout)) | listed
 
 
 def _payouts(value: object) -> tuple[DecidedPayout, ...]:
@@ -210,6 +216,7 @@ def _payout(value: object) -> DecidedPayout:
     if type(decision) is not str or decision not in DECISIONS:
         raise Refusal(_PAYOUT, f"got decision {show(decision)}, expected {', '.join(DECISIONS)}")
     codes = schema.array(fields["codes"], _PAYOUT, "codes", 64)
+    sources = schema.array(fields["source_ids"], _PAYOUT, "source_ids", MAX_SOURCES)
     period = fields["period"]
     payout = DecidedPayout(
         payout_key=schema.text(fields["payout_key"], _PAYOUT, "payout_key"),
@@ -220,6 +227,10 @@ def _payout(value: object) -> DecidedPayout:
         recovery_cents=schema.integer(fields["recovery_cents"], _PAYOUT, "recovery_cents"),
         currency=schema.currency(fields["currency"], _PAYOUT),
         codes=tuple(schema.text(code, _PAYOUT, "code", 128) for code in codes),
+        source_ids=tuple(schema.text(source, _PAYOUT, "source_id", 600) for source in sources),
+        day_committed_cents=schema.integer(
+            fields["day_committed_cents"], _PAYOUT, "day_committed_cents"
+        ),
         operation_id=texts["operation_id"],
         provider_id=texts["provider_id"],
         party_id=texts["party_id"],
@@ -235,6 +246,8 @@ def _check_payout(payout: DecidedPayout) -> None:
     name = show(payout.payout_key)
     if payout.decision == "hold" and not payout.codes:
         raise Refusal(_PAYOUT, f"got {name} held without a code")
+    if payout.source_ids != tuple(sorted(set(payout.source_ids))):
+        raise Refusal(_PAYOUT, f"got sources of {name} that are not sorted, or one twice")
     if payout.decision != "release":
         return
     if payout.codes:

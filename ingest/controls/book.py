@@ -13,6 +13,7 @@ sign an `unkill` for all tenants after the damage.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,14 +56,19 @@ class ControlBook:
 
     def is_killed(self, tenant_id: str, provider_id: str | None) -> bool:
         """Whether any kill switch over this tenant and provider is armed."""
-        armed: dict[tuple[str | None, str | None], bool] = {}
-        for line in self.lines:
-            if line.valid and line.field == KILL_SWITCH:
-                armed[line.tenant_id, line.provider_id] = line.value == "true"
-        return any(
-            on and tenant in (EVERY_TENANT, tenant_id) and provider in (None, provider_id)
-            for (tenant, provider), on in armed.items()
-        )
+        return any(self.values(KILL_SWITCH, tenant_id, provider_id))
+
+    def values(self, field: str, tenant_id: str, provider_id: str | None) -> list[Any]:
+        """The newest value of a field in each scope that covers this tenant and provider."""
+        newest = {
+            (line.tenant_id, line.provider_id): line.value
+            for line in self.lines
+            if line.valid
+            and line.field == field
+            and line.tenant_id in (EVERY_TENANT, tenant_id)
+            and line.provider_id in (None, provider_id)
+        }
+        return [json.loads(str(value)) for value in newest.values()]
 
 
 def compose_control(

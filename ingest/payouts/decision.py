@@ -45,6 +45,7 @@ class DecidedPayout:
         amount_cents: What is paid: gross_cents less recovery_cents, in minor units of `currency`.
         codes: The codes that hold it; empty for a release.
         source_ids: What the payout consumes, as `type:id`; each may be consumed by one payout only.
+        day_committed_cents: What the tenant had committed on the decision's day before it.
     """
 
     payout_key: str
@@ -61,6 +62,7 @@ class DecidedPayout:
     counterparty_ref: str | None
     codes: tuple[str, ...]
     source_ids: tuple[str, ...] = ()
+    day_committed_cents: int = 0
 
     def defect(self) -> str | None:
         """Return the code of the first rule this payout breaks by itself, or None.
@@ -107,7 +109,9 @@ class VerifiedDecision:
     Attributes:
         decision_sha256: Digest of the signed file, kept with every journal row.
         expires_at: From this instant on it authorises nothing.
-        recheck: Called immediately before each transfer; an exception there holds the payout.
+        recheck: Called right before each intent: everything that may have changed since `as_of`.
+        switches: Called between an intent and its call: what an operator may have thrown since.
+            An exception in either holds the payout.
     """
 
     tenant_id: str
@@ -118,6 +122,7 @@ class VerifiedDecision:
     platform_account_id: str
     payouts: tuple[DecidedPayout, ...]
     recheck: Recheck = field(repr=False, compare=False)
+    switches: Recheck = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.as_of.utcoffset() != timedelta(0) or self.expires_at.utcoffset() != timedelta(0):

@@ -14,7 +14,7 @@ from typing import Final
 from ingest.errors import PayoutRefused
 from ingest.payouts import durable
 
-__all__ = ["bind_home", "require_bound_home"]
+__all__ = ["bind_home", "binding_of", "require_bound_home"]
 
 _MAX_BYTES: Final = 4096
 
@@ -48,6 +48,22 @@ def require_bound_home(home: Path, *, livemode: bool, platform_account_id: str) 
         raise _refused("a home that is bound to no livemode", "home_not_bound")
     if content != _content(livemode, platform_account_id):
         raise _refused("a home bound to another livemode or account", "home_bound_elsewhere")
+
+
+def binding_of(home: Path) -> tuple[bool, str]:
+    """Return the livemode and the platform account that the home is bound to.
+
+    Raises:
+        PayoutRefused: When it is not bound, or the file is unreadable.
+    """
+    try:
+        content = durable.read_bounded(home / "state" / "livemode", _MAX_BYTES)
+        binding = json.loads(content or b"{}")
+        livemode, account = binding["livemode"], binding["platform_account_id"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _refused(f"no readable binding ({type(error).__name__})", "home_not_bound") from None
+    require_bound_home(home, livemode=livemode, platform_account_id=account)
+    return livemode, account
 
 
 def _content(livemode: bool, platform_account_id: str) -> bytes:

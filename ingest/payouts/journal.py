@@ -129,6 +129,17 @@ class Journal:
             and standing.row.payout_key != except_payout_key
         )
 
+    def open_cents(self, *, currency: str, except_payout_key: str) -> int:
+        """Sum what was asked for without a known outcome, by any tenant: it may still leave."""
+        self._refresh()
+        return sum(
+            standing.row.amount_cents
+            for standing in self._standings.values()
+            if standing.is_open
+            and standing.row.currency.casefold() == currency.casefold()
+            and standing.row.payout_key != except_payout_key
+        )
+
     @contextmanager
     def exclusive(self, wait_seconds: float = 10.0) -> Iterator[None]:
         """Hold the right to append, with everything read afresh and durable.

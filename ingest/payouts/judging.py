@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest.payouts.decision import DecidedPayout, EnforcementProfile, VerifiedDecision
+from ingest.payouts.decision import DecidedPayout, EnforcementProfile, Recheck, VerifiedDecision
 from ingest.payouts.journal import Journal
 from ingest.payouts.standing import BINDING_MISMATCH, JournalRow, Standing
 
-__all__ = ["MAX_ATTEMPTS", "Answer", "Clock", "Judge", "SubmissionResult"]
+__all__ = ["MAX_ATTEMPTS", "Answer", "Clock", "Judge", "SubmissionResult", "result_of"]
 
 _LOG: Final = logging.getLogger(__name__)
 MAX_ATTEMPTS: Final = 20
@@ -50,6 +50,21 @@ class Answer(Exception):
     def __init__(self, state: str, *codes: str) -> None:
         super().__init__(state, *codes)
         self.state, self.codes = state, codes
+
+
+def result_of(
+    journal: Journal, payout_key: str, operation_id: str, answer: Answer
+) -> SubmissionResult:
+    """Return the answer together with where the payout now stands."""
+    standing = journal.standing(payout_key)
+    return SubmissionResult(
+        payout_key=payout_key,
+        operation_id=operation_id,
+        state=answer.state,
+        codes=answer.codes,
+        attempt=standing.attempt if standing else 0,
+        transfer_id=standing.row.transfer_id if standing else None,
+    )
 
 
 class Judge:
@@ -93,20 +108,28 @@ class Judge:
 
     def recheck(self, payout: DecidedPayout) -> None:
         """Raise an answer unless the decision is current and its own re-check finds nothing."""
+        if codes := self._codes_now(self._decision.recheck, payout):
+            raise Answer("held", *codes)
+
+    def last_look(self, payout: DecidedPayout) -> str | None:
+        """Return what stops a payout whose intent is on disk: its decision's end, or a switch."""
+        codes = self._codes_now(self._decision.switches, payout)
+        return codes[0] if codes else None
+
+    def _codes_now(self, ask: Recheck, payout: DecidedPayout) -> tuple[str, ...]:
         now = self._clock()
         if not self._decision.is_current(now):
-            raise Answer("held", "DECISION_EXPIRED")
+            return ("DECISION_EXPIRED",)
         try:
             # Whatever the annotation promises: anything but a tuple of codes counts as a failure.
-            codes: object = self._decision.recheck(payout, now)
+            codes: object = ask(payout, now)
         except Exception as error:
             # Its message may quote what it read; the type is enough to find it.
             _LOG.warning("payout re-check raised %s", type(error).__name__)
-            codes = ("RECHECK_FAILED",)
+            return ("RECHECK_FAILED",)
         if not isinstance(codes, tuple) or not all(isinstance(code, str) for code in codes):
-            codes = ("RECHECK_FAILED",)
-        if codes:
-            raise Answer("held", *codes)
+            return ("RECHECK_FAILED",)
+        return codes
 
     def row(self, payout: DecidedPayout, state: str, reason_code: str | None = None) -> JournalRow:
         """Return a row about the payout as decided now, outside any attempt of ours."""
@@ -131,18 +154,6 @@ class Judge:
             reason_code=reason_code,
             at=self._clock(),
             source_ids=payout.source_ids,
-        )
-
-    def result(self, payout_key: str, operation_id: str, answer: Answer) -> SubmissionResult:
-        """Return the answer together with where the payout now stands."""
-        standing = self._journal.standing(payout_key)
-        return SubmissionResult(
-            payout_key=payout_key,
-            operation_id=operation_id,
-            state=answer.state,
-            codes=answer.codes,
-            attempt=standing.attempt if standing else 0,
-            transfer_id=standing.row.transfer_id if standing else None,
         )
 
     def _require_unpaid(self, standing: Standing) -> None:

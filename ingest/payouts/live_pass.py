@@ -2,7 +2,7 @@
 
 Belongs here: their order, and what each answer of the rail means for the journal. Does not belong
 here: whether a decision is for this home (`submit`), what is allowed without the rail
-(`judging`), or why a repeat is safe (`resolution`).
+(`judging`), looking at the rail (`looking`), or why a repeat is safe (`resolution`).
 
 Per payout: what decision, profile and journal allow, what the rail holds, the decision's own
 re-check, the intent on disk, one call, its outcome on disk. Every step either goes on or raises
@@ -17,10 +17,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
-from ingest.errors import PayoutRefused, TieoutError
 from ingest.payouts.decision import DecidedPayout, VerifiedDecision
 from ingest.payouts.journal import Journal
-from ingest.payouts.judging import Answer, Clock, Judge, SubmissionResult
+from ingest.payouts.judging import Answer, Clock, Judge, SubmissionResult, result_of
+from ingest.payouts.looking import Lookout, intent_of
 from ingest.payouts.rail import (
     REJECTING_STATUSES,
     Rail,
@@ -31,16 +31,15 @@ from ingest.payouts.rail import (
     binding_faults,
     idempotency_key,
 )
-from ingest.payouts.resolution import Plan, Step, plan
-from ingest.payouts.standing import BINDING_MISMATCH, JournalRow, Standing
+from ingest.payouts.resolution import Plan
+from ingest.payouts.standing import BINDING_MISMATCH, JournalRow
 
 __all__ = ["LivePass"]
 
 _LOG: Final = logging.getLogger(__name__)
-_MAX_UNCLEAR_IN_A_ROW: Final = 3
 
 
-class LivePass:
+class LivePass(Lookout):
     """A live pass over one decision, while the journal is held.
 
     Args:
@@ -57,61 +56,29 @@ class LivePass:
         rail: Rail,
         max_skew: timedelta,
     ) -> None:
+        super().__init__(
+            decision.tenant_id,
+            livemode=decision.livemode,
+            platform_account_id=decision.platform_account_id,
+            journal=journal,
+            clock=clock,
+            rail=rail,
+            max_skew=max_skew,
+        )
         self._decision = decision
         self._judge = judge
-        self._journal = journal
-        self._clock = clock
-        self._rail = rail
-        self._max_skew = max_skew
-        self._stopped: str | None = None
-        self._unclear_in_a_row = 0
 
     def run(self) -> list[SubmissionResult]:
         """Resolve open payouts that the decision omits, then walk through the decision."""
-        self._journal.checkpoint("pass.begin")
-        self._require_rail()
-        mentioned = {payout.payout_key for payout in self._decision.payouts}
-        omitted = [
-            standing
-            for standing in self._journal.standings(self._decision.tenant_id)
-            if standing.is_open and standing.row.payout_key not in mentioned
-        ]
-        results = [self._look_after(standing) for standing in omitted]
+        mentioned = frozenset(payout.payout_key for payout in self._decision.payouts)
+        results = self.settle_open(except_keys=mentioned)
         return results + [self._carry_out(payout) for payout in self._decision.payouts]
-
-    def _require_rail(self) -> None:
-        """Raise unless the key in our hands belongs to the decision's account and livemode."""
-        decision = self._decision
-        try:
-            identity = self._rail.identity()
-        except TieoutError:
-            raise
-        except Exception as error:
-            _LOG.warning("payout rail raised %s", type(error).__name__)
-            raise RailUnclear("identity") from None
-        self._journal.checkpoint("pass.identified")
-        if identity.livemode is not decision.livemode:
-            raise _refusal("a rail key of the other livemode", "livemode_mismatch")
-        if identity.platform_account_id != decision.platform_account_id:
-            raise _refusal("a rail key of another platform account", "platform_account_mismatch")
-        if self._is_skewed(identity.rail_now):
-            raise _refusal("a clock that differs from the rail's", "clock_skew")
 
     def _carry_out(self, payout: DecidedPayout) -> SubmissionResult:
         try:
             self._walk(payout)
         except Answer as answer:
-            return self._judge.result(payout.payout_key, payout.operation_id, answer)
-
-    def _look_after(self, standing: Standing) -> SubmissionResult:
-        row = standing.row
-        try:
-            closed = self._resolve(standing).attempt > standing.attempt
-            answer = Answer("failed", "ABSENT_AT_RAIL") if closed else None
-        except Answer as raised:
-            answer = raised
-        answer = answer or Answer("unknown", "SUBMISSION_UNRESOLVED")
-        return self._judge.result(row.payout_key, row.operation_id, answer)
+            return result_of(self._journal, payout.payout_key, payout.operation_id, answer)
 
     def _walk(self, payout: DecidedPayout) -> NoReturn:
         standing = self._journal.standing(payout.payout_key)
@@ -124,59 +91,19 @@ class LivePass:
         self._journal.checkpoint("payout.payable")
         if self._stopped:
             raise Answer("held", self._stopped)
-        if payout.decision == "consumed":
-            self._consume(payout, still_open=found is not None)
-        intent = self._intent(payout)
+        if payout.decision == "consumed" and found is not None:
+            raise Answer("unknown", "SUBMISSION_UNRESOLVED")
+        intent = intent_of(self._judge.row(payout, "intent"))
         if found is None:
             found = self._look_up(standing, intent)
             if found.transfer is not None:
                 self._record_found(self._judge.row(payout, "submitted"), found)
+        if payout.decision == "consumed":
+            self._consume(payout)
         self._send(payout, replace(intent, attempt=found.attempt), found.rail_now)
 
-    # Looking.
-
-    def _look_up(self, standing: Standing | None, expected: TransferIntent) -> Plan:
-        """Ask the rail what it holds for the payout key, and return what that allows."""
-        if self._stopped:
-            raise Answer("held", self._stopped)
-        try:
-            listing = self._rail.find_transfers(expected.payout_key)
-        except Exception as error:
-            self._count_unclear(error)
-            raise Answer("held", "RAIL_LOOKUP_FAILED") from None
-        self._journal.checkpoint("payout.looked_up")
-        if self._is_skewed(listing.rail_now):
-            raise Answer("held", "CLOCK_SKEW")
-        return plan(standing, listing, expected, self._clock())
-
-    def _resolve(self, standing: Standing) -> Plan:
-        """Settle an open payout as far as the rail settles it; return only what may be sent."""
-        asked = standing.last_sent or standing.row
-        found = self._look_up(standing, _intent_of(asked))
-        if found.transfer is not None:
-            self._record_found(asked, found)
-        if found.step is Step.WAIT:
-            raise Answer("unknown", "SUBMISSION_UNRESOLVED")
-        if found.step is Step.CLOSE:
-            self._conclude(asked, "failed", "ABSENT_AT_RAIL")
-        return found
-
-    def _record_found(self, row: JournalRow, found: Plan) -> NoReturn:
-        """Journal a transfer that the rail already holds, as ours or as what blocks the payout."""
-        transfer_id = found.transfer.transfer_id if found.transfer else None
-        if found.step is Step.ADOPT:
-            self._conclude(row, "submitted", "ADOPTED", transfer_id)
-            raise Answer("submitted", "ADOPTED")
-        _LOG.error("payout %s: the rail holds another transfer: %s", row.payout_key, found.faults)
-        self._conclude(row, "refused", BINDING_MISMATCH, transfer_id)
-        raise Answer("refused", BINDING_MISMATCH)
-
-    # Acting.
-
-    def _consume(self, payout: DecidedPayout, *, still_open: bool) -> NoReturn:
+    def _consume(self, payout: DecidedPayout) -> NoReturn:
         """Journal a recovery that uses up the whole payout: it counts from now, nothing is sent."""
-        if still_open:
-            raise Answer("unknown", "SUBMISSION_UNRESOLVED")
         self._judge.recheck(payout)
         self._journal.record(self._judge.row(payout, "submitted", "RECOVERY_CONSUMED"))
         raise Answer("submitted", "RECOVERY_CONSUMED")
@@ -204,9 +131,9 @@ class LivePass:
             raise Answer("held", BINDING_MISMATCH)
         asked = self._journal.record(row)
         self._journal.checkpoint("payout.intent")
-        if not self._decision.is_current(self._clock()):
-            # The disk took that long. Nothing was asked for.
-            self._reject(asked, "DECISION_EXPIRED")
+        if code := self._judge.last_look(payout):
+            # Expired or switched off while the intent went to disk. Nothing was asked for.
+            self._reject(asked, code)
         outcome: RailTransfer | Exception
         try:
             outcome = self._rail.create_transfer(intent, key)
@@ -255,57 +182,5 @@ class LivePass:
         self._conclude(asked, state, code)
         raise Answer(state, code)
 
-    def _conclude(
-        self, row: JournalRow, state: str, code: str | None, transfer_id: str | None = None
-    ) -> None:
-        """Journal the outcome of `row` with everything `row` froze."""
-        self._journal.record(
-            replace(
-                row,
-                state=state,
-                reason_code=code,
-                transfer_id=transfer_id,
-                at=self._clock(),
-                rail_at=None,
-                seq=0,
-            )
-        )
-        self._journal.checkpoint("payout.concluded")
-
-    def _count_unclear(self, error: Exception) -> None:
-        _LOG.warning("payout rail raised %s", type(error).__name__)
-        self._unclear_in_a_row += 1
-        if isinstance(error, RailUnclear) and error.kind == "rate_limited":
-            self._stopped = "RAIL_RATE_LIMITED"
-        elif self._unclear_in_a_row >= _MAX_UNCLEAR_IN_A_ROW:
-            self._stopped = "RAIL_UNCLEAR"
-
-    def _is_skewed(self, rail_now: datetime) -> bool:
-        return abs(rail_now - self._clock()) > self._max_skew
-
     def _intent(self, payout: DecidedPayout) -> TransferIntent:
-        return _intent_of(self._judge.row(payout, "intent"))
-
-
-def _intent_of(row: JournalRow) -> TransferIntent:
-    return TransferIntent(
-        tenant_id=row.tenant_id,
-        operation_id=row.operation_id,
-        provider_id=row.provider_id,
-        payout_key=row.payout_key,
-        attempt=row.attempt,
-        amount_cents=row.amount_cents,
-        currency=row.currency,
-        # A release without an account never gets here; an empty one matches no transfer.
-        destination_account_id=row.destination_account_id or "",
-        livemode=row.livemode,
-    )
-
-
-def _refusal(got: str, code: str) -> PayoutRefused:
-    return PayoutRefused(
-        got=got,
-        expected="the account, livemode and time that the decision was made for",
-        remedy="Correct the key or the clock; nothing was paid",
-        code=code,
-    )
+        return intent_of(self._judge.row(payout, "intent"))

@@ -29,6 +29,7 @@ __all__ = [
     "dispute_of",
     "exactly",
     "list_all",
+    "movement_of",
     "read",
     "transfer_of",
 ]
@@ -184,6 +185,11 @@ def dispute_of(row: Any) -> RailDispute:
         status=exactly(row.status, str),
         created_at=_moment(row.created),
     )
+
+
+def movement_of(row: Any) -> tuple[str, str]:
+    """Id and reporting category of a balance transaction."""
+    return _id(row.id, ""), exactly(row.reporting_category, str)
 
 
 def _moment(unix_seconds: object) -> datetime:

@@ -35,6 +35,7 @@ from ingest.payouts.stripe_answers import (
     dispute_of,
     exactly,
     list_all,
+    movement_of,
     read,
     transfer_of,
 )
@@ -163,13 +164,30 @@ class StripeRail:
         account, _ = ask(lambda: self._client.v1.accounts.retrieve(account_id))
         return read(lambda: account_state_of(account, account_id))
 
-    def disputes_since(self, moment: datetime) -> tuple[RailDispute, ...]:
-        """Return every dispute created at or after `moment`, on the platform, to the end."""
+    def disputes_since(self, moment: datetime) -> tuple[str, ...]:
+        """Return what a dispute did on the platform at or after `moment`, to the end.
+
+        New disputes by id, and balance transactions of older ones: an inquiry that becomes a
+        chargeback is no new dispute, but takes money.
+        """
+        since = {"created": {"gte": int(moment.timestamp())}}
+        disputes, _ = list_all(self._client.v1.disputes.list, since, dispute_of, _dispute_id)
+        moved, _ = list_all(
+            self._client.v1.balance_transactions.list,
+            {**since, "type": "adjustment"},
+            movement_of,
+            lambda row: row[0],
+        )
+        taken = [id_ for id_, category in moved if category.startswith("dispute")]
+        return (*(row.dispute_id for row in disputes), *taken)
+
+    def transfers_since(self, account_id: str, moment: datetime) -> tuple[RailTransfer, ...]:
+        """Return every transfer to the account created at or after `moment`, to the end."""
         rows, _ = list_all(
-            self._client.v1.disputes.list,
-            {"created": {"gte": int(moment.timestamp())}},
-            dispute_of,
-            lambda row: row.dispute_id,
+            self._client.v1.transfers.list,
+            {"destination": account_id, "created": {"gte": int(moment.timestamp())}},
+            transfer_of,
+            lambda row: row.transfer_id,
         )
         return tuple(rows)
 
@@ -205,6 +223,10 @@ class _SingleRequest(stripe.RequestsClient):
         if len(body) > _MAX_ANSWER_BYTES:
             raise ValueError("the answer is too long")
         return body, status, answer_headers
+
+
+def _dispute_id(row: RailDispute) -> str:
+    return row.dispute_id
 
 
 def _keep_as_is(request: Any) -> Any:

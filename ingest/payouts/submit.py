@@ -15,12 +15,13 @@ from ingest.errors import PayoutRefused, TieoutError
 from ingest.payouts.decision import DecidedPayout, EnforcementProfile, VerifiedDecision
 from ingest.payouts.home import require_bound_home
 from ingest.payouts.journal import Journal
-from ingest.payouts.judging import Answer, Clock, Judge, SubmissionResult
+from ingest.payouts.judging import Answer, Clock, Judge, SubmissionResult, result_of
 from ingest.payouts.live_pass import LivePass
+from ingest.payouts.looking import Lookout
 from ingest.payouts.outbox import announce_submitted
 from ingest.payouts.rail import Rail
 
-__all__ = ["MODES", "SubmissionResult", "enforce"]
+__all__ = ["MODES", "SubmissionResult", "enforce", "settle_open"]
 
 _LOG: Final = logging.getLogger(__name__)
 MODES: Final = ("off", "dry-run", "live")
@@ -66,7 +67,7 @@ def enforce(
     judge = Judge(decision, journal, clock, profile)
     if mode == "dry-run":
         with journal.exclusive(wait_seconds):
-            return [_rehearse(judge, payout) for payout in decision.payouts]
+            return [_rehearse(judge, journal, payout) for payout in decision.payouts]
     account = decision.platform_account_id
     require_bound_home(journal.home, livemode=decision.livemode, platform_account_id=account)
     if rail is None:
@@ -85,11 +86,45 @@ def enforce(
         return results
 
 
-def _rehearse(judge: Judge, payout: DecidedPayout) -> SubmissionResult:
+def settle_open(
+    tenant_id: str,
+    *,
+    rail: Rail,
+    journal: Journal,
+    clock: Clock,
+    livemode: bool,
+    platform_account_id: str,
+    wait_seconds: float = 10.0,
+    max_clock_skew_seconds: int = 300,
+) -> list[SubmissionResult]:
+    """Look up the tenant's payouts of unknown outcome; needs no decision and asks for nothing.
+
+    Returns:
+        One result per open payout.
+
+    Raises:
+        PayoutRefused, RailRejected, RailUnclear, JournalError: As `enforce`.
+    """
+    require_bound_home(journal.home, livemode=livemode, platform_account_id=platform_account_id)
+    with journal.exclusive(wait_seconds):
+        results = Lookout(
+            tenant_id,
+            livemode=livemode,
+            platform_account_id=platform_account_id,
+            journal=journal,
+            clock=clock,
+            rail=rail,
+            max_skew=timedelta(seconds=max_clock_skew_seconds),
+        ).settle_open()
+        _announce(journal, tenant_id)
+        return results
+
+
+def _rehearse(judge: Judge, journal: Journal, payout: DecidedPayout) -> SubmissionResult:
     try:
         judge.rehearse(payout)
     except Answer as answer:
-        return judge.result(payout.payout_key, payout.operation_id, answer)
+        return result_of(journal, payout.payout_key, payout.operation_id, answer)
     raise AssertionError("a rehearsal ends in an answer")
 
 

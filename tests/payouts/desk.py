@@ -96,6 +96,7 @@ class Desk:
         payouts: Sequence[DecidedPayout],
         *,
         recheck: Recheck = nothing_holds,
+        switches: Recheck = nothing_holds,
         **over: Any,
     ) -> VerifiedDecision:
         self._decisions += 1
@@ -108,6 +109,7 @@ class Desk:
             "platform_account_id": PLATFORM,
             "payouts": tuple(payouts),
             "recheck": recheck,
+            "switches": switches,
         }
         return VerifiedDecision(**{**fields, **over})
 

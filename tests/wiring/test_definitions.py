@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.definitions import build_defs
+from dagster_project.home import write_state
 from dagster_project.resources import Wiring
 from dagster_project.sensors import decision_sensor, hint_sensor
 from ingest.deliveries.spool import DeliverySpool, SpooledEvent
@@ -90,24 +91,90 @@ def test_warehouse_and_publication_share_a_pool(definitions: dg.Definitions) -> 
     assert pools["stripe"] is None
 
 
-def test_the_sensor_asks_once_for_a_new_decision(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    wiring = Wiring(environ={"TIEOUT_HOME": str(home), "TIEOUT_PAYOUTS": "live"})
-    wiring.home()
-    sensor = decision_sensor(wiring)
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
-    def tick(cursor: str | None) -> Any:
-        return sensor(dg.build_sensor_context(cursor=cursor))
 
-    assert isinstance(tick(None), dg.SkipReason)
-    folder = home / "decisions" / "tenant_a"
-    folder.mkdir()
-    (folder / "20260101T000000Z-aa.json").write_text("{}")
-    first = tick(None)
+class Ticking:
+    """A home with the sensor's view of it, at a time of our own."""
+
+    def __init__(self, home: Path, **environ: str) -> None:
+        self.now = NOON
+        given = {"TIEOUT_HOME": str(home), "TIEOUT_PAYOUTS": "live", **environ}
+        self.wiring = Wiring(environ=given, clock=lambda: self.now)
+        self.home = self.wiring.home()
+        self._sensor = decision_sensor(self.wiring)
+
+    def decide(self, tenant: str, at: datetime) -> None:
+        folder = self.home.decisions / tenant
+        folder.mkdir(exist_ok=True)
+        (folder / f"{at:%Y%m%dT%H%M%SZ}-aa.json").write_text("{}")
+
+    def act(self, tenant: str, **act: Any) -> None:
+        state = {tenant: {"decision": None, "open": False, "refused": None, **act}}
+        write_state(self.home.state / "enforced.json", state)
+
+    def __call__(self, cursor: str | None = None) -> Any:
+        return self._sensor(dg.build_sensor_context(cursor=cursor))
+
+    def skip(self, cursor: str | None = None) -> str:
+        tick = self(cursor)
+        assert isinstance(tick, dg.SkipReason), tick
+        return str(tick.skip_message)
+
+
+@pytest.fixture
+def ticking(tmp_path: Path) -> Ticking:
+    return Ticking(tmp_path / "home")
+
+
+def test_the_sensor_asks_once_for_a_new_decision(ticking: Ticking) -> None:
+    assert "no gate decision yet" in ticking.skip()
+    ticking.decide("tenant_a", NOON)
+    first = ticking()
     assert len(first.run_requests) == 1
-    assert isinstance(tick(first.cursor), dg.SkipReason)
-    (folder / "20260101T010000Z-bb.json").write_text("{}")
-    assert tick(first.cursor).run_requests[0].run_key != first.run_requests[0].run_key
+    assert "already asked for" in ticking.skip(first.cursor)
+    ticking.decide("tenant_a", NOON + timedelta(minutes=1))
+    assert ticking(first.cursor).run_requests[0].run_key != first.run_requests[0].run_key
+
+
+def test_the_sensor_keeps_asking_while_a_decision_is_due(ticking: Ticking) -> None:
+    ticking.decide("tenant_a", NOON)
+    first = ticking()
+    ticking.now += timedelta(minutes=6)
+    # The run it asked for may have failed: what counts is what is there, not what was asked.
+    assert ticking(first.cursor).run_requests[0].run_key != first.run_requests[0].run_key
+
+
+def test_the_sensor_asks_for_a_payment_without_an_outcome_under_no_live_decision(
+    ticking: Ticking,
+) -> None:
+    ticking.decide("tenant_a", NOON)
+    ticking.act("tenant_a", decision=f"{NOON:%Y%m%dT%H%M%SZ}-aa.json", open=True)
+    ticking.now += timedelta(days=1)
+    assert len(ticking().run_requests) == 1
+
+
+def test_the_sensor_says_which_decision_is_stale_and_asks_for_nothing(ticking: Ticking) -> None:
+    ticking.decide("tenant_a", NOON - timedelta(minutes=30))
+    assert "expired before it was carried out: tenant_a" in ticking.skip()
+
+
+def test_the_sensor_says_which_decision_was_refused(ticking: Ticking) -> None:
+    ticking.decide("tenant_a", NOON)
+    name = f"{NOON:%Y%m%dT%H%M%SZ}-aa.json"
+    ticking.act("tenant_a", decision=name, refused="signature_invalid")
+    assert "refused: tenant_a (signature_invalid)" in ticking.skip()
+
+
+def test_the_sensor_reports_what_it_cannot_read_and_asks_for_nothing(ticking: Ticking) -> None:
+    ticking.decide("tenant_a", NOON)
+    (ticking.home.state / "enforced.json").write_text("[]")
+    assert "nothing is paid" in ticking.skip()
+    assert "enforced.json" in ticking.skip()
+
+
+def test_the_sensor_reports_a_setting_that_is_wrong(tmp_path: Path) -> None:
+    assert "TIEOUT_PAYOUTS" in Ticking(tmp_path / "home", TIEOUT_PAYOUTS="yes").skip()
 
 
 def test_the_sensor_is_silent_while_payouts_are_off(tmp_path: Path) -> None:

@@ -1,21 +1,5 @@
 -- grain: one payout instruction and one condition that depends on the payouts before it
-with day_totals as (
-    select
-        totals.tenant_id,
-        totals.currency,
-        {{ sum_cents('totals.amount_cents') }} as committed_cents
-    from {{ ref('int_payout_day_totals') }} as totals
-    left join {{ ref('int_gate_sequence') }} as sequence
-        on
-            totals.tenant_id = sequence.tenant_id
-            and totals.payout_key = sequence.payout_key
-            and sequence.is_candidate
-    -- A candidate's own operation is the candidate: it is counted once, in the sequence.
-    where sequence.payout_key is null
-    group by totals.tenant_id, totals.currency
-),
-
-joined as (
+with joined as (
     select
         sequence.tenant_id,
         sequence.payout_key,
@@ -24,10 +8,7 @@ joined as (
         controls.single_cap_cents,
         coalesce(controls.is_daily_limited, false) as is_daily_limited,
         controls.daily_cap_cents,
-        -- Nor does what is committed for a payout that is no candidate count against that payout itself.
-        coalesce(day_totals.committed_cents, 0)
-        - case when sequence.is_candidate then 0 else coalesce(own.amount_cents, 0) end
-        + sequence.tenant_before_cents + sequence.net_cents as day_cents,
+        days.committed_cents + sequence.tenant_before_cents + sequence.net_cents as day_cents,
         sequence.platform_before_cents + sequence.net_cents as needed_cents,
         funds.available_cents,
         bindings.unverified_cents
@@ -36,18 +17,14 @@ joined as (
         on
             sequence.tenant_id = bindings.tenant_id
             and sequence.payout_key = bindings.payout_key
+    inner join {{ ref('int_payout_day_commitments') }} as days
+        on
+            sequence.tenant_id = days.tenant_id
+            and sequence.payout_key = days.payout_key
     left join {{ ref('int_payout_controls') }} as controls
         on
             sequence.tenant_id = controls.tenant_id
             and coalesce(sequence.provider_id, '') = controls.provider_key
-    left join day_totals
-        on
-            sequence.tenant_id = day_totals.tenant_id
-            and sequence.currency = day_totals.currency
-    left join {{ ref('int_payout_day_totals') }} as own
-        on
-            sequence.tenant_id = own.tenant_id
-            and sequence.payout_key = own.payout_key
     left join {{ ref('int_platform_funds') }} as funds
         on sequence.currency = funds.currency
 ),

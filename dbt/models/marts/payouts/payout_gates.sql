@@ -17,6 +17,7 @@ joined as (
         sequence.net_cents,
         sequence.payable_at,
         sequence.policy_mode,
+        days.committed_cents as day_committed_cents,
         destinations.destination_account_id,
         kernel.kernel_condition,
         kernel.kernel_code,
@@ -30,6 +31,10 @@ joined as (
         on
             subjects.tenant_id = sequence.tenant_id
             and subjects.payout_key = sequence.payout_key
+    inner join {{ ref('int_payout_day_commitments') }} as days
+        on
+            subjects.tenant_id = days.tenant_id
+            and subjects.payout_key = days.payout_key
     inner join {{ ref('int_payout_destinations') }} as destinations
         on
             subjects.tenant_id = destinations.tenant_id
@@ -82,6 +87,7 @@ final as (
         policy_mode,
         destination_account_id,
         'stripe_connect:' || destination_account_id as counterparty_ref,
+        day_committed_cents,
         payable_at,
         as_of as evaluated_as_of,
         expires_at

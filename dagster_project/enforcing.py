@@ -81,8 +81,12 @@ def pending_decisions(home: Home) -> list[Due]:
     return [due for due in newest_decisions(home) if due.is_new or due.is_open]
 
 
-def enforce_pending(session: Session) -> list[SubmissionResult]:
+def enforce_pending(session: Session, *, wait_seconds: float = 10.0) -> list[SubmissionResult]:
     """Carries out every pending decision; one tenant's refusal does not stop another's payments.
+
+    Args:
+        session: The session.
+        wait_seconds: How long to wait for another pass over the journal to end.
 
     Returns:
         One result a payout considered. With TIEOUT_PAYOUTS=off, nothing at all happens.
@@ -98,7 +102,7 @@ def enforce_pending(session: Session) -> list[SubmissionResult]:
         for due in pending_decisions(session.home):
             session.progress("payouts", due.tenant_id)
             try:
-                results += _enforce_due(session, due, refusals)
+                results += _enforce_due(session, due, refusals, wait_seconds)
             except TieoutError as error:
                 # The rail, the disk or another pass: the decision may ask again while it lives.
                 refusals.append(error)
@@ -107,7 +111,9 @@ def enforce_pending(session: Session) -> list[SubmissionResult]:
     return results
 
 
-def _enforce_due(session: Session, due: Due, refusals: list[TieoutError]) -> list[SubmissionResult]:
+def _enforce_due(
+    session: Session, due: Due, refusals: list[TieoutError], wait_seconds: float
+) -> list[SubmissionResult]:
     """Carries out one decision and remembers it; a refusal is added to `refusals`."""
     journal = Journal(session.home.root)
     done = due.path.name if not due.is_new else None
@@ -115,7 +121,7 @@ def _enforce_due(session: Session, due: Due, refusals: list[TieoutError]) -> lis
     _remember(session.home, due.tenant_id, decision=done, is_open=True)
     refused = None
     try:
-        results = _enforce_one(session, due.tenant_id, due.path, journal)
+        results = _enforce_one(session, due, journal, wait_seconds)
     except PayoutRefused as error:
         if error.code == BUSY:
             raise
@@ -146,9 +152,9 @@ def _settle(session: Session, tenant_id: str, journal: Journal) -> list[Submissi
 
 
 def _enforce_one(
-    session: Session, tenant: str, path: Path, journal: Journal
+    session: Session, due: Due, journal: Journal, wait_seconds: float
 ) -> list[SubmissionResult]:
-    settings = session.settings
+    settings, tenant, path = session.settings, due.tenant_id, due.path
     document = _verified(session, tenant, path)
     rail = None
     if settings.payouts == "live":
@@ -172,6 +178,7 @@ def _enforce_one(
         mode=settings.payouts,
         clock=session.clock,
         profile=_profile(session, document),
+        wait_seconds=wait_seconds,
     )
 
 

@@ -32,8 +32,8 @@ DBT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = datetime(2026, 4, 15, 12, 0, tzinfo=UTC)
 PLATFORM = "acct_platform"
 BUILT = (
-    "+payout_gates +chargeback_exposure +exposure_rollforward +payout_submissions "
-    "+payout_gate_history"
+    "+payout_gates +payout_sources +chargeback_exposure +exposure_rollforward "
+    "+payout_submissions +payout_gate_history"
 )
 # The row rules of other folders are run where those folders are tested.
 UNTESTED = (

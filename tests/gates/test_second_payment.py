@@ -125,3 +125,13 @@ def test_two_open_instructions_over_one_source_both_wait(warehouse: Warehouse) -
 
 def _key(tenant: str, edition: str) -> str:
     return payout_key(tenant, "pa", "2026-03", edition)
+
+
+def test_a_releasable_payout_names_each_source_it_uses_up_and_no_fee(
+    warehouse: Warehouse,
+) -> None:
+    rows = warehouse.rows("select * from payout_sources where tenant_id = 't_refused_quietly'")
+    assert [(row["source_type"], row["source_id"], row["amount_cents"]) for row in rows] == [
+        ("receipt", "rcpt_pa_2026-03_USD", 10_000)
+    ]
+    assert warehouse.rows("select * from payout_sources where tenant_id = 't_paid_operation'") == []

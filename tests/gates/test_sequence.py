@@ -114,3 +114,9 @@ def test_funds_run_over_all_tenants_and_nothing_slips_past_a_refusal(warehouse: 
     assert warehouse.held("t_f1") == set()
     assert warehouse.held("t_f2") == {"UNFUNDED_PAYOUT"}
     assert warehouse.held("t_f3") == {"UNFUNDED_PAYOUT"}
+
+
+def test_a_decision_carries_what_the_day_had_committed_before_it(warehouse: Warehouse) -> None:
+    assert warehouse.gate("t_day_provider")["day_committed_cents"] == 1
+    spent = warehouse.gate("t_day_spent")
+    assert spent["day_committed_cents"] == 1

@@ -1,4 +1,4 @@
-"""What a run waits for: a gate decision not carried out yet, a payment without a known outcome, or a
+"""What a run waits for: a gate decision not carried out yet, a payment without a known outcome, a
 webhook event whose object was not read again.
 
 Belongs here: looking at file names, marks and one small state file, asking for a run, and saying in

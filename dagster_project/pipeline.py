@@ -22,7 +22,7 @@ from dagster_project.marts import Marts
 from dagster_project.runs import Run, last_published, remember_published
 from dagster_project.session import OVERALL_FACTOR, Session
 from dagster_project.sources import all_specs
-from evidence.artifacts import KernelArtifacts
+from evidence.artifacts import AgentKeys, KernelArtifacts
 from ingest.deliveries.drop import drain_drop_folder, drop_folder
 from ingest.deliveries.spool import DeliverySpool, spool_path
 from ingest.errors import TieoutError
@@ -158,15 +158,16 @@ def land_kernel_exports(session: Session, run: Run) -> KernelPull:
     Raises:
         TieoutError: There is nothing to read.
     """
-    from ingest.kernel import land_kernel, load_kernel_trust  # noqa: PLC0415
+    from ingest.kernel import agent_keys, land_kernel, load_kernel_trust  # noqa: PLC0415
 
     rail = session.rail()
+    trusted = load_kernel_trust(rail.kernel_trust) if rail.kernel_trust else {}
     session.progress("kernel", "reading exports")
     return land_kernel(
         root=rail.exports,
         landing=session.landing,
-        verifier=KernelArtifacts(),
-        trusted_keys=load_kernel_trust(rail.kernel_trust) if rail.kernel_trust else {},
+        verifier=KernelArtifacts(AgentKeys(agent_keys(trusted))),
+        trusted_keys=trusted,
         now=run.started_at,
         only_tenants=run.tenants or None,
         progress=lambda what, rows: session.progress("kernel", f"{what}: {rows} rows"),

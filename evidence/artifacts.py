@@ -1,8 +1,8 @@
 """What the kernel hashes and signs, and whether an artifact is what its own hash says.
 
-What belongs here: for every artifact type the members its hash leaves out, the kernel's key ids,
-its Ed25519 signatures over raw digests, and the verifier that the ingest floor is handed. What
-does not: reading exports, landing rows, or deciding whose keys to trust.
+What belongs here: for every artifact type the members its hash leaves out, and the verifier that
+the ingest floor is handed. What does not: reading exports, landing rows, or deciding whose keys to
+trust; keys and signatures (kernel_keys.py), what an x402 record binds (x402.py).
 
 A hash shows integrity, never authorship: whoever rewrites an artifact can hash it again. Authorship
 comes from the export's signed manifest alone.
@@ -12,14 +12,39 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from evidence import canonical, kernel_json, signatures
+from evidence import canonical, kernel_json, signatures, x402
 from evidence.errors import Refusal, show
+from evidence.kernel_keys import (
+    INVALID,
+    AgentKeys,
+    index_kernel_keys,
+    is_digest_signed,
+    is_signed_by,
+    kernel_key_ids,
+)
 from evidence.keys import public_key_from_pem
+
+__all__ = [
+    "HASH_RULES",
+    "MANIFEST_PAYLOAD_TYPE",
+    "SIGNED",
+    "UNHASHED",
+    "AgentKeys",
+    "HashRule",
+    "KernelArtifacts",
+    "ManifestCheck",
+    "VerifiedArtifact",
+    "content_hash",
+    "index_kernel_keys",
+    "is_digest_signed",
+    "is_signed_by",
+    "kernel_key_ids",
+]
 
 MANIFEST_PAYLOAD_TYPE: Final = "application/vnd.tieout.kernel-export+json"
 MAX_MANIFEST_BYTES: Final = 8 << 20
@@ -108,6 +133,8 @@ HASH_RULES: Final[Mapping[str, HashRule]] = MappingProxyType(
 )
 
 X402_RECEIPTS: Final = "x402_receipts"
+# What an agent signs, over the digest that the rule above gives.
+SIGNED: Final = frozenset({"dispute_envelopes", "arbitration_verdicts"})
 UNHASHED: Final = frozenset(
     {
         *("agent_run_settlements", "billable_events", "charge_links", "connect_accounts"),
@@ -125,10 +152,12 @@ class VerifiedArtifact(NamedTuple):
         value: the artifact.
         canonical: its canonical text, the form to keep.
         verdict: `verified`, `unhashed` (its type has no hash) or `mismatch`.
-        code: why it is a mismatch, else None.
-        expected: the hash it states, when it states one.
-        got: the hash its content has, when its type has one.
+        code: why it is a mismatch; beside `unhashed` a warning; else None.
+        expected: the hash it states, when it states one, or what the rule of `code` expects.
+        got: the hash its content has, when its type has one, or what the rule found.
         inside: artifacts it carries, by member path; only x402 receipts carry any.
+        signature: for a type that agents sign `valid`, `invalid`, `unknown_key` or `absent`, else
+            None.
     """
 
     value: dict[str, Any]
@@ -138,6 +167,7 @@ class VerifiedArtifact(NamedTuple):
     expected: str | None
     got: str | None
     inside: Mapping[str, VerifiedArtifact] = _NONE_INSIDE
+    signature: str | None = None
 
 
 class ManifestCheck(NamedTuple):
@@ -158,7 +188,14 @@ class ManifestCheck(NamedTuple):
 
 
 class KernelArtifacts:
-    """The verifier that the ingest floor is handed; it keeps no state."""
+    """The verifier that the ingest floor is handed; it keeps no state but the keys it is given.
+
+    Args:
+        agents: keys of agents whose signatures are checked on arrival.
+    """
+
+    def __init__(self, agents: AgentKeys | None = None) -> None:
+        self._agents = agents or AgentKeys()
 
     def verify(
         self, artifact_type: str, line: bytes, limit: int = kernel_json.MAX_LINE_BYTES
@@ -178,7 +215,17 @@ class KernelArtifacts:
         rule = HASH_RULES.get(artifact_type)
         if rule is None and artifact_type not in UNHASHED:
             raise Refusal("artifact_type", f"got {show(artifact_type)}, expected a known type")
-        return _judge(rule, kernel_json.read(line, limit))
+        judged = _judge(rule, kernel_json.read(line, limit))
+        return self._with_signature(judged) if artifact_type in SIGNED else judged
+
+    def _with_signature(self, judged: VerifiedArtifact) -> VerifiedArtifact:
+        """A hash that holds under a signature that does not is no better than one that lies."""
+        if judged.got is None:
+            return judged
+        status = self._agents.check(judged.value, judged.got)
+        if status == INVALID and judged.verdict == "verified":
+            return judged._replace(verdict="mismatch", code="signature_invalid", signature=status)
+        return judged._replace(signature=status)
 
     def verify_manifest(self, data: bytes, pems: Mapping[str, bytes]) -> ManifestCheck:
         """Check the envelope of an export's manifest.
@@ -212,45 +259,6 @@ def content_hash(artifact_type: str, value: Mapping[str, Any]) -> str:
     """The hash that an artifact of a hashed type should state, 64 lower-case hex digits."""
     text = kernel_json.dumps(HASH_RULES[artifact_type].hashed(value))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def kernel_key_ids(pem: str) -> frozenset[str]:
-    """The ids the kernel may give one key: it hashes PEM text, with or without the last newline.
-
-    Returns:
-        Two ids of the form `key_` and 24 hex digits.
-    """
-    body = pem.rstrip("\n")
-    return frozenset(
-        f"key_{hashlib.sha256(text.encode()).hexdigest()[:24]}" for text in (body, f"{body}\n")
-    )
-
-
-def index_kernel_keys(pems: Iterable[str]) -> dict[str, str]:
-    """PEM by every id the kernel may use for it."""
-    return {keyid: pem for pem in pems for keyid in kernel_key_ids(pem)}
-
-
-def is_digest_signed(pem: str, digest: str, signature: str) -> bool:
-    """Whether a key signed a digest as the kernel does: over its 32 raw bytes, not its hex text.
-
-    Args:
-        pem: Ed25519 public key, SubjectPublicKeyInfo.
-        digest: 64 lower-case hex digits.
-        signature: standard base64 of 64 bytes.
-    """
-    if not _HEX_SHA256.fullmatch(digest):
-        return False
-    return is_signed_by(pem.encode(), bytes.fromhex(digest), signature)
-
-
-def is_signed_by(pem: bytes, message: bytes, signature: str) -> bool:
-    """Whether a base64 Ed25519 signature over `message` is that of the key in `pem`."""
-    try:
-        key = public_key_from_pem(pem.decode("ascii", "replace"))
-        return signatures.is_signed(key, signatures.b64_decode(signature), message)
-    except Refusal:
-        return False
 
 
 # --- judging --------------------------------------------------------------------------------------
@@ -292,48 +300,8 @@ def _x402_receipt(document: kernel_json.Document) -> VerifiedArtifact:
         elif member is not None:
             got = type(member).__name__
             raise Refusal("artifact_member", f"got a {got} as {path}, expected an object")
-    code = _x402_code(value, inside)
-    verdict = "unhashed" if code is None else "mismatch"
-    return VerifiedArtifact(value, document.canonical, verdict, code, None, None, inside)
-
-
-def _x402_code(envelope: Mapping[str, Any], inside: Mapping[str, VerifiedArtifact]) -> str | None:
-    """The first of the kernel's own binding rules that does not hold, by the kernel's name."""
-    for path, part in inside.items():
-        if part.verdict == "mismatch":
-            return {
-                "decisionRecord": "decision_record_hash_mismatch",
-                "settlementReceipt": "settlement_receipt_hash_mismatch",
-            }.get(path, "reversal_event_hash_mismatch")
-    receipt = inside["settlementReceipt"].value if "settlementReceipt" in inside else None
-    decision = inside["decisionRecord"].value if "decisionRecord" in inside else None
-    if receipt is None:
-        return None if decision is None else "settlement_receipt_missing"
-    reference = receipt.get("decisionRef")
-    if decision is None:
-        return "decision_record_missing"
-    if not isinstance(reference, dict):
-        return "settlement_receipt_decision_ref_missing"
-    for code, one, other in (
-        ("x402_receipt_id_mismatch", envelope.get("receiptId"), receipt.get("receiptId")),
-        ("x402_run_id_mismatch", envelope.get("runId"), receipt.get("runId")),
-        (
-            "settlement_receipt_decision_id_mismatch",
-            reference.get("decisionId"),
-            decision.get("decisionId"),
-        ),
-        (
-            "settlement_receipt_decision_hash_mismatch",
-            reference.get("decisionHash"),
-            decision.get("decisionHash"),
-        ),
-        ("settlement_receipt_run_id_mismatch", receipt.get("runId"), decision.get("runId")),
-        (
-            "settlement_receipt_settlement_id_mismatch",
-            receipt.get("settlementId"),
-            decision.get("settlementId"),
-        ),
-    ):
-        if one != other:
-            return code
-    return None
+    found = x402.errors(value, inside)
+    verdict = "mismatch" if found else "unhashed"
+    # A warning is told beside a verdict that it does not change.
+    code, expected, got_value = (found or x402.warnings(value) or [(None, None, None)])[0]
+    return VerifiedArtifact(value, document.canonical, verdict, code, expected, got_value, inside)

@@ -88,6 +88,72 @@
     )
 {%- endmacro %}
 
+{#- Immutable artifacts: what an id was first, that verified. Another content under the id is an alert, never a
+    replacement. Rows of a parent's list come from the very content of the parent that counts. -#}
+{% macro first_landed(source_name, table_name, key, parent=none) %}
+    pinned as (
+        select landed.*
+        from {{ source(source_name, table_name) }} as landed
+        inner join {{ source('run', 'pinned') }} as batches
+            on
+                landed.batch_id = batches.batch_id
+                and batches.source = '{{ source_name }}'
+                and batches.table_name = '{{ table_name }}'
+        {%- if parent is not none %}
+        inner join {{ ref(parent) }} as parents
+            on
+                landed.tenant_id = parents.tenant_id
+                and landed.artifact_id = parents.artifact_id
+                and landed.artifact_sha256 = parents.artifact_sha256
+                and landed.verdict = parents.verdict
+        {%- endif %}
+    ),
+
+    repeated_hashes as (
+        select {{ key_hash(key) }} as key_hash
+        from pinned
+        group by {{ key_hash(key) }}
+        having count(*) > 1
+    ),
+
+    single as (
+        select
+            pinned.*,
+            1 as first_rank
+        from pinned
+        left join repeated_hashes
+            on {{ key_hash(key, 'pinned') }} = repeated_hashes.key_hash
+        where repeated_hashes.key_hash is null
+    ),
+
+    ranked as (
+        select
+            pinned.*,
+            row_number() over (
+                partition by {% for column in key %}pinned.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+                order by
+                    case when pinned.verdict = 'mismatch' then 1 else 0 end asc nulls last,
+                    pinned.received_at asc nulls last,
+                    pinned.batch_id asc nulls last,
+                    pinned.row_no asc nulls last
+            ) as first_rank
+        from pinned
+        inner join repeated_hashes
+            on {{ key_hash(key, 'pinned') }} = repeated_hashes.key_hash
+    ),
+
+    original as (
+        select *
+        from single
+
+        union all
+
+        select *
+        from ranked
+        where first_rank = 1
+    )
+{%- endmacro %}
+
 {#- Every pinned row of an append-only landed table. -#}
 {% macro all_landed(source_name, table_name) %}
     latest as (

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from ingest.kernel.exports import KernelPull, land_kernel
 from ingest.kernel.rows import KERNEL_TABLES
-from ingest.kernel.verify import ArtifactVerifier, TrustedKey, load_kernel_trust
+from ingest.kernel.verify import ArtifactVerifier, TrustedKey, agent_keys, load_kernel_trust
 
 __all__ = [
     "KERNEL_TABLES",
     "ArtifactVerifier",
     "KernelPull",
     "TrustedKey",
+    "agent_keys",
     "land_kernel",
     "load_kernel_trust",
 ]

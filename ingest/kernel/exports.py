@@ -17,7 +17,8 @@ from ingest.kernel.reading import ExportRoot
 from ingest.kernel.rows import ARTIFACT_VERDICTS, EXPORT_MANIFESTS, KERNEL_TABLES
 from ingest.kernel.tables import SOURCE
 from ingest.kernel.verify import ArtifactVerifier, TrustedKey
-from ingest.kernel.waiting import WaitingRows
+from ingest.kernel.waiting import WaitingRows, encoded
+from ingest.kernel.workers import Readers, cores
 from ingest.landing import Landing, new_batch_id
 from ingest.tables import COVERAGE, TableSpec
 
@@ -56,6 +57,7 @@ def land_kernel(
     now: datetime,
     only_tenants: Collection[str] | None = None,
     progress: Callable[[str, int], None] | None = None,
+    workers: int | None = None,
 ) -> KernelPull:
     """Lands the exports under `root`: `<tenant_id>/<type>.jsonl` or `<tenant_id>/<type>/*.jsonl`.
 
@@ -67,6 +69,7 @@ def land_kernel(
         now: When the exports are received, UTC-aware.
         only_tenants: Tenants to read, or None for all.
         progress: Called with what is being read and how many lines of it were.
+        workers: Processes that read a large file; by default one for each usable core.
 
     Raises:
         SourceUnavailable: There is nothing to read.
@@ -76,16 +79,28 @@ def land_kernel(
     batch_id = new_batch_id(now, pull_id)
     export = ExportRoot(root)
     folders, strangers = export.tenants(only_tenants)
-    rows = WaitingRows(KERNEL_TABLES, landing.home)
+    rows = WaitingRows(landing.home)
+    readers = Readers(verifier, workers or cores())
     try:
-        reader = TenantReader(export, verifier, trusted_keys, rows, progress)
+        reader = TenantReader(
+            export,
+            verifier,
+            readers,
+            trusted_keys,
+            rows,
+            now=now,
+            reached=_reached(landing),
+            progress=progress,
+        )
         for name, code in strangers:
             reader.refuse_file(None, name, code)
         pulls = tuple(reader.read(folder) for folder in folders)
         for pull in pulls:
-            rows.add(EXPORT_MANIFESTS.table, _manifest_row(pull))
+            table = EXPORT_MANIFESTS.table
+            rows.add(table, encoded(table, _manifest_row(pull)))
         landed = _land(landing, rows, reader, pulls, batch_id=batch_id, now=now)
     finally:
+        readers.close()
         rows.close()
     coverage = [row for pull in pulls for row in _coverage_rows(pull, pull_id, now)]
     landing.write(COVERAGE, coverage, batch_id=batch_id, received_at=now)
@@ -98,6 +113,17 @@ def land_kernel(
         quarantined=sum(map(len, reader.refusals.values())),
         complete=not strangers and all(pull.whole for pull in pulls),
     )
+
+
+def _reached(landing: Landing) -> dict[str, datetime]:
+    """How far the trusted exports that are landed reach, by tenant."""
+    landing.ensure_schema((EXPORT_MANIFESTS,))
+    columns = ("tenant_id", "manifest_status", "exported_through")
+    reached: dict[str, datetime] = {}
+    for tenant_id, status, through in landing.distinct(EXPORT_MANIFESTS, columns):
+        if status == "trusted" and isinstance(through, datetime):
+            reached[str(tenant_id)] = max(through, reached.get(str(tenant_id), through))
+    return reached
 
 
 def _land(
@@ -155,7 +181,7 @@ def _manifest_row(pull: TenantPull) -> dict[str, object]:
 
 def _coverage_rows(pull: TenantPull, pull_id: str, now: datetime) -> Iterator[dict[str, object]]:
     for name, count in pull.counts.items():
-        status = "failed" if count.fault else "partial" if count.refused else "complete"
+        status = "failed" if count.fault else "partial" if count.faults else "complete"
         total = count.amount_sum_cents
         yield {
             "source": SOURCE,
@@ -166,8 +192,8 @@ def _coverage_rows(pull: TenantPull, pull_id: str, now: datetime) -> Iterator[di
             "rows_read": count.rows_read,
             "rows_landed": count.accepted,
             "amount_sum_cents": total if total is None or total in _INT64 else None,
-            "error_code": count.fault or ("lines_refused" if count.refused else None),
-            "error_detail": f"{count.refused} lines refused" if count.refused else None,
+            "error_code": count.fault or next(iter(count.faults), None),
+            "error_detail": "; ".join(count.faults.values()) or None,
             "started_at": now,
             "finished_at": now,
             "pull_id": pull_id,

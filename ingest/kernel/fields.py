@@ -25,6 +25,8 @@ __all__ = [
     "count",
     "derived",
     "flag",
+    "loose_time",
+    "malformed",
     "member",
     "money",
     "pipe_list",
@@ -87,6 +89,33 @@ def count(name: str, at: str | None = None, *, needed: bool = False) -> Field:
 def time(name: str, at: str | None = None, *, needed: bool = False) -> Field:
     """An ISO 8601 time with its zone, or a date alone, which means midnight UTC."""
     return _field(name, TIMESTAMP, at, needed, _time)
+
+
+def loose_time(name: str, at: str | None = None) -> Field:
+    """A time whose absence or malformation is judged later: null where it is no time."""
+    strict = time(name, at)
+
+    def read(artifact: Artifact) -> object:
+        try:
+            return strict.read(artifact)
+        except ArtifactRefused:
+            return None
+
+    return Field(strict.column, read)
+
+
+def malformed(name: str, at: str) -> Field:
+    """Whether a member is there and is no time."""
+    strict = time(name, at)
+
+    def read(artifact: Artifact) -> object:
+        try:
+            strict.read(artifact)
+        except ArtifactRefused:
+            return True
+        return False
+
+    return Field(Column(name, BOOLEAN), read)
 
 
 def flag(name: str, at: str | None = None, *, needed: bool = False) -> Field:

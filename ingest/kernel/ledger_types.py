@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingest.kernel.fields import count, money, signed_money, text, time
-from ingest.kernel.tables import ArtifactType, Child, listed, mapped
+from ingest.kernel.tables import ArtifactType, Child, Hashed, listed, mapped
 
 __all__ = [
     "GL_BATCHES",
@@ -23,6 +23,7 @@ __all__ = [
 
 # A month of a busy tenant's ledger is one line; landing takes rows of at most 8 MiB.
 _LEDGER_LINE_BYTES: Final = 6 << 20
+_ARTIFACT_HASH: Final = Hashed("artifactHash")
 
 SETTLEMENT_STATEMENTS: Final = ArtifactType(
     "settlement_statements",
@@ -37,7 +38,8 @@ SETTLEMENT_STATEMENTS: Final = ArtifactType(
     ),
     key=("artifact_id",),
     schemas=("SettlementStatement.v1",),
-    judged=True,
+    hashed=_ARTIFACT_HASH,
+    dated=("generated_at",),
     children=(
         Child(
             "settlement_statement_entries",
@@ -85,7 +87,8 @@ PARTY_STATEMENTS: Final = ArtifactType(
     ),
     key=("artifact_id",),
     schemas=("PartyStatement.v1",),
-    judged=True,
+    hashed=_ARTIFACT_HASH,
+    dated=("period",),
     max_line_bytes=_LEDGER_LINE_BYTES,
     children=(
         Child(
@@ -120,7 +123,8 @@ GL_BATCHES: Final = ArtifactType(
     ),
     key=("artifact_id",),
     schemas=("GLBatch.v1",),
-    judged=True,
+    hashed=_ARTIFACT_HASH,
+    dated=("period",),
     max_line_bytes=_LEDGER_LINE_BYTES,
     children=(
         Child(
@@ -163,11 +167,15 @@ PAYOUT_INSTRUCTIONS: Final = ArtifactType(
     ),
     key=("artifact_id",),
     schemas=("PayoutInstruction.v1",),
-    judged=True,
+    hashed=_ARTIFACT_HASH,
+    links={"statement_hash": "party_statements.artifact_hash"},
+    dated=("period",),
 )
 
 MONTH_CLOSES: Final = ArtifactType(
     "month_closes",
     fields=(text("period", needed=True), text("status", needed=True), time("closed_at")),
     key=("period",),
+    latest_by=("closed_at",),
+    dated=("period",),
 )

@@ -31,6 +31,8 @@ RECEIPT_PAYOUT_LINKS: Final = ArtifactType(
         text("currency", needed=True),
     ),
     key=("payout_key", "source_type", "source_id"),
+    latest_by=(),
+    links={"payout_key": "payout_instructions.payout_key"},
 )
 
 CHARGE_LINKS: Final = ArtifactType(
@@ -44,6 +46,7 @@ CHARGE_LINKS: Final = ArtifactType(
         text("currency", needed=True),
     ),
     key=("charge_id", "party_id", "source_type", "source_id"),
+    latest_by=(),
 )
 
 PARTY_AGENTS: Final = ArtifactType(
@@ -55,6 +58,7 @@ PARTY_AGENTS: Final = ArtifactType(
         time("valid_to"),
     ),
     key=("agent_id", "party_id", "valid_from"),
+    latest_by=(),
 )
 
 TENANT_PROFILES: Final = ArtifactType(
@@ -66,6 +70,7 @@ TENANT_PROFILES: Final = ArtifactType(
         text("pay_from_period"),
     ),
     key=(),
+    latest_by=(),
 )
 
 BILLABLE_EVENTS: Final = ArtifactType(
@@ -80,6 +85,8 @@ BILLABLE_EVENTS: Final = ArtifactType(
         text("period"),
     ),
     key=("event_id",),
+    latest_by=(),
+    dated=("period", "at"),
 )
 
 # Exported keys are shown, never used: trust comes from a file that the exporter cannot write.
@@ -87,5 +94,6 @@ PUBLIC_KEYS: Final = ArtifactType(
     "public_keys",
     fields=(text("key_id", needed=True), text("public_key_pem", needed=True)),
     key=("key_id",),
+    latest_by=(),
     tenant_optional=True,
 )

@@ -1,8 +1,8 @@
 """One pass over one tenant's export: lines to rows that wait, and refusals beside them.
 
-Belongs here: what happens to a line (verified, read into columns, put with its children, or refused
-with file, line, code and remedy) and what a file's digest says about the manifest. Does not belong
-here: finding files (reading.py), declarations (artifacts.py), committing tables (exports.py).
+Belongs here: what happens to a line that was read (kept, counted as repeated, or listed with file,
+line, code and remedy) and what a file says against the manifest. Does not belong here: finding
+files (reading.py), reading a line (lines.py), committing tables (exports.py).
 
 A bad line never stops its file, a bad file never stops its tenant, and no tenant stops another.
 """
@@ -10,14 +10,17 @@ A bad line never stops its file, a bad file never stops its tenant, and no tenan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from ingest.kernel.artifacts import EXPORTED
+from ingest.kernel.lines import Line, LineRead, Sheet
 from ingest.kernel.reading import ExportFile, ExportRoot, LineReader, TenantFolder
-from ingest.kernel.rows import EXPORT_MANIFESTS, rows_of
-from ingest.kernel.tables import ArtifactType, Place
+from ingest.kernel.refusals import FILE_FAULTS, remedy_for
+from ingest.kernel.rows import EXPORT_MANIFESTS
+from ingest.kernel.tables import Place
 from ingest.kernel.verify import (
     MAX_MANIFEST_BYTES,
     ArtifactVerifier,
@@ -25,30 +28,20 @@ from ingest.kernel.verify import (
     TrustedKey,
     file_fault,
     read_manifest,
-    refusal_of,
-    remedy_for,
     trusted_pems,
 )
 from ingest.kernel.waiting import WaitingRows
+from ingest.kernel.workers import Readers
 from ingest.tables import Quarantined
 
 __all__ = ["TenantPull", "TenantReader", "TypeCount"]
 
 MAX_LISTED_A_FILE: Final = 1_000
 MAX_REMEMBERED: Final = 1_000_000
-_PROGRESS_ROWS: Final = 10_000
-_FILE_FAULTS: Final = {
-    "unknown_type": "neither <type>.jsonl nor in a folder <type>, for any known type",
-    "tenant_reserved": "a folder under a name that the warehouse keeps for itself",
-    "tenant_empty": "a folder without any file of a known type",
-    "file_unreadable": "the file could not be read to its end",
-    "file_too_long": "the file is longer than any may be; its rest was not read",
-    "file_undeclared": "the file is not in the manifest",
-    "file_missing": "the file is in the manifest and not in the folder",
-    "file_digest_mismatch": "the file's bytes are not those that the manifest declares",
-    "file_rows_mismatch": "the file's lines are not as many as the manifest declares",
-}
-_UNREAD: Final = frozenset({"file_unreadable", "file_too_long"})
+LARGE_FILE_BYTES: Final = 16 << 20
+_SHEET_LINES: Final = 2_000
+_SHEET_BYTES: Final = 4 << 20
+_UNREAD: Final = frozenset({"file_unreadable", "file_too_long", "file_bomb", "file_gzip_invalid"})
 
 
 @dataclass
@@ -63,6 +56,7 @@ class TypeCount:
         refused: Lines that could not be accepted.
         amount_sum_cents: Sum over accepted amounts of all currencies, a control total; None for a
             type without amounts.
+        capped: Files that end where the kernel cuts a list off, with nothing to say they are whole.
         fault: Why a file of the type could not be read to its end, or None.
     """
 
@@ -72,7 +66,18 @@ class TypeCount:
     repeated: int = 0
     refused: int = 0
     amount_sum_cents: int | None = None
+    capped: int = 0
     fault: str | None = None
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What keeps the type from being complete although every file was read, in words."""
+        found = {"lines_refused": self.refused, "list_capped": self.capped}
+        words = {
+            "lines_refused": "lines refused",
+            "list_capped": "files that end at the list's cap",
+        }
+        return {code: f"{n} {words[code]}" for code, n in found.items() if n}
 
 
 @dataclass
@@ -95,12 +100,24 @@ class TenantPull:
     @property
     def whole(self) -> bool:
         """Whether every line and file was accepted under a trusted manifest."""
-        lines = all(not (c.refused or c.mismatched or c.fault) for c in self.counts.values())
+        lines = all(
+            not (c.refused or c.mismatched or c.capped or c.fault) for c in self.counts.values()
+        )
         return lines and not self.file_faults and self.manifest.status == "trusted"
 
 
 class TenantReader:
     """Reads tenants one after the other into rows that wait.
+
+    Args:
+        root: The exports.
+        verifier: Checks manifests; lines are read by `readers`.
+        readers: Reads lines, here or in other processes.
+        trusted_keys: Keys that may sign exports, by key id.
+        rows: Where rows wait.
+        now: When the exports are received.
+        reached: By tenant how far an earlier trusted export reached.
+        progress: Called with what is being read and how many lines of it were.
 
     Attributes:
         refusals: What could not be accepted, by landed table; whole files and folders stand under
@@ -111,16 +128,23 @@ class TenantReader:
         self,
         root: ExportRoot,
         verifier: ArtifactVerifier,
+        readers: Readers,
         trusted_keys: Mapping[str, bytes | TrustedKey],
         rows: WaitingRows,
+        *,
+        now: datetime,
+        reached: Mapping[str, datetime],
         progress: Callable[[str, int], None] | None = None,
     ) -> None:
         self._root = root
         self._verifier = verifier
+        self._readers = readers
         self._keys = trusted_keys
         self._rows = rows
+        self._now = now
+        self._reached = reached
         self._progress = progress or (lambda _what, _rows: None)
-        self._remembered: dict[bytes, list[bytes]] = {}
+        self._remembered: dict[int, int | tuple[int, ...]] = {}
         self.refusals: dict[str, list[Quarantined]] = {}
 
     def read(self, folder: TenantFolder) -> TenantPull:
@@ -154,7 +178,7 @@ class TenantReader:
     def refuse_file(self, tenant_id: str | None, name: str, code: str) -> None:
         """Puts a file, or with an empty name a folder, on the list."""
         place = Place(tenant_id or "", "/".join(filter(None, (tenant_id, name)))[:500], 0)
-        self._list(EXPORT_MANIFESTS.table, place, code, _FILE_FAULTS[code], None)
+        self._list(EXPORT_MANIFESTS.table, place, code, FILE_FAULTS[code], None)
 
     def _manifest(self, folder: TenantFolder) -> Manifest:
         if folder.manifest is None:
@@ -166,7 +190,13 @@ class TenantReader:
             return Manifest("missing", "file_unreadable")
         pems = trusted_pems(self._keys, folder.tenant_id)
         check = self._verifier.verify_manifest(data, pems)
-        return read_manifest(check, folder.tenant_id, hashlib.sha256(data).hexdigest())
+        return read_manifest(
+            check,
+            folder.tenant_id,
+            hashlib.sha256(data).hexdigest(),
+            now=self._now,
+            reached=self._reached.get(folder.tenant_id),
+        )
 
     # --- one file, one line -----------------------------------------------------------------------
 
@@ -179,14 +209,16 @@ class TenantReader:
         bad = count.refused + count.mismatched
         try:
             with self._root.open(file.path) as stream:
-                reader = LineReader(stream, kind.max_line_bytes)
-                for number, line in reader:
-                    count.rows_read += 1
-                    listed = count.refused + count.mismatched - bad
-                    place = Place(pull.tenant_id, path, number)
-                    self._read_line(count, kind, place, line, listing=listed < MAX_LISTED_A_FILE)
-                    if count.rows_read % _PROGRESS_ROWS == 0:
-                        self._progress(what, count.rows_read)
+                reader = LineReader(stream, kind.max_line_bytes, gzipped=file.gzipped)
+                sheets = (
+                    Sheet(kind.name, pull.tenant_id, path, lines) for lines in _sheets(reader)
+                )
+                for read in self._readers.read(sheets, large=file.size > LARGE_FILE_BYTES):
+                    for line in read:
+                        listed = count.refused + count.mismatched - bad
+                        place = Place(pull.tenant_id, path, line.number)
+                        self._take(count, kind.name, place, line, listed < MAX_LISTED_A_FILE)
+                    self._progress(what, count.rows_read)
         except OSError:
             count.fault = "file_unreadable"
             return count.fault
@@ -194,70 +226,56 @@ class TenantReader:
         if bad > MAX_LISTED_A_FILE:
             detail = f"{bad} lines are on no list but the first {MAX_LISTED_A_FILE}"
             self._list(kind.name, Place(pull.tenant_id, path, 0), "list_capped", detail, None)
-        self._progress(what, count.rows_read)
-        if reader.too_long:
-            count.fault = "file_too_long"
+        if reader.fault:
+            count.fault = reader.fault
             return count.fault
+        full = kind.page_rows and reader.rows and reader.rows % kind.page_rows == 0
+        if full and not pull.manifest.is_whole(file.name):
+            count.capped += 1
+            self.refuse_file(pull.tenant_id, file.name, "file_capped")
         return file_fault(pull.manifest, file.name, reader.sha256, reader.rows)
 
-    def _read_line(
-        self,
-        count: TypeCount,
-        kind: ArtifactType,
-        place: Place,
-        line: bytes | None,
-        *,
-        listing: bool,
+    def _take(
+        self, count: TypeCount, table: str, place: Place, line: LineRead, listing: bool
     ) -> None:
-        key: str | None = None
-        try:
-            if line is None:
-                raise _LineTooLong(kind.max_line_bytes)
-            artifact = self._verifier.verify(kind.name, line, kind.max_line_bytes)
-            key = kind.identify(artifact.value)
-            occurrence = self._occurrence(key, artifact.canonical)
-            if occurrence is None:
-                count.repeated += 1
-                return
-            made = list(rows_of(kind, artifact, place._replace(occurrence=occurrence)))
-        except Exception as error:
-            refusal = refusal_of(error)
-            if refusal is None:
-                raise
+        """Keeps the rows of one line, or lists why there are none."""
+        count.rows_read += 1
+        if line.refused is not None:
             count.refused += 1
             if listing:
-                self._list(kind.name, place, *refusal, key)
+                self._list(table, place, *line.refused, line.key)
             return
-        for table, row in made:
-            self._rows.add(table, row)
+        occurrence = self._occurrence(line.of_id, line.content)
+        if occurrence is None:
+            count.repeated += 1
+            return
+        for row_table, row in line.rows:
+            self._rows.add(row_table, row, occurrence)
         count.accepted += 1
-        amount = made[-1][1].get("amount_cents")
-        if isinstance(amount, int):
-            count.amount_sum_cents = (count.amount_sum_cents or 0) + amount
-        if artifact.verdict == "mismatch":
+        if line.amount_cents is not None:
+            count.amount_sum_cents = (count.amount_sum_cents or 0) + line.amount_cents
+        if line.mismatch is not None:
             # It is landed, so that it can be seen, and listed, so that someone acts on it.
             count.mismatched += 1
             if listing:
-                detail = f"states the hash {artifact.expected}, its content has {artifact.got}"
-                self._list(kind.name, place, artifact.code or "hash_mismatch", detail, key)
+                self._list(table, place, *line.mismatch, line.key)
 
-    def _occurrence(self, key: str, canonical: str) -> int | None:
+    def _occurrence(self, of_id: int, content: int) -> int | None:
         """How many other contents of this id came before; None when this very one did.
 
         Beyond what is remembered every line counts as the first of its id: such an export may land
         unchanged rows again, and loses none.
         """
-        of_id = hashlib.blake2b(key.encode(), digest_size=8).digest()
-        content = hashlib.blake2b(canonical.encode(), digest_size=16).digest()
         earlier = self._remembered.get(of_id)
         if earlier is None:
             if len(self._remembered) < MAX_REMEMBERED:
-                self._remembered[of_id] = [content]
+                self._remembered[of_id] = content
             return 0
-        if content in earlier:
+        contents = earlier if isinstance(earlier, tuple) else (earlier,)
+        if content in contents:
             return None
-        earlier.append(content)
-        return len(earlier) - 1
+        self._remembered[of_id] = (*contents, content)
+        return len(contents)
 
     def _list(self, table: str, place: Place, code: str, detail: str, key: str | None) -> None:
         entry = Quarantined(
@@ -272,11 +290,15 @@ class TenantReader:
         self.refusals.setdefault(table, []).append(entry)
 
 
-class _LineTooLong(Exception):
-    """A line that was not even kept."""
-
-    code: Final = "line_too_long"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
-        self.detail = f"the line is longer than {limit} bytes"
+def _sheets(lines: LineReader) -> Iterator[tuple[Line, ...]]:
+    """The lines of a file by the sheet."""
+    sheet: list[Line] = []
+    size = 0
+    for number, line in lines:
+        sheet.append((number, line))
+        size += len(line or b"")
+        if len(sheet) == _SHEET_LINES or size >= _SHEET_BYTES:
+            yield tuple(sheet)
+            sheet, size = [], 0
+    if sheet:
+        yield tuple(sheet)

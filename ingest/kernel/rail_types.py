@@ -94,6 +94,11 @@ MONEY_RAIL_OPERATIONS: Final = ArtifactType(
     ),
     key=("provider_id", "operation_id"),
     schemas=("MoneyRailOperation.v1",),
+    latest_by=("updated_at",),
+    links={
+        "payout_key": "payout_instructions.payout_key",
+        "payout_artifact_hash": "payout_instructions.artifact_hash",
+    },
 )
 
 MONEY_RAIL_PROVIDER_EVENTS: Final = ArtifactType(
@@ -106,7 +111,9 @@ MONEY_RAIL_PROVIDER_EVENTS: Final = ArtifactType(
         time("at"),
     ),
     key=("provider_id", "operation_id", "event_type", "event_id", "at"),
+    identity=("provider_id", "operation_id", "event_type", "event_id"),
     schemas=("MoneyRailProviderEvent.v1",),
+    links={"operation_id": "money_rail_operations.operation_id"},
 )
 
 MONEY_RAIL_CONTROLS: Final = ArtifactType(
@@ -135,12 +142,14 @@ MONEY_RAIL_CONTROLS: Final = ArtifactType(
     ),
     key=(),
     schemas=("MoneyRailControls.v1",),
+    latest_by=("updated_at",),
 )
 
 MONEY_RAIL_PROVIDERS: Final = ArtifactType(
     "money_rail_providers",
     fields=(text("provider_id", needed=True), text("mode"), flag("allow_payout")),
     key=("provider_id",),
+    latest_by=(),
 )
 
 CONNECT_ACCOUNTS: Final = ArtifactType(
@@ -159,6 +168,7 @@ CONNECT_ACCOUNTS: Final = ArtifactType(
     key=("account_id", "source_file"),
     identity=("account_id",),
     schemas=("MoneyRailConnectAccount.v1",),
+    latest_by=("updated_at",),
 )
 
 PAYOUT_REQUESTS: Final = ArtifactType(
@@ -170,4 +180,6 @@ PAYOUT_REQUESTS: Final = ArtifactType(
         time("requested_at"),
     ),
     key=("payout_key",),
+    latest_by=("requested_at",),
+    links={"payout_key": "payout_instructions.payout_key"},
 )

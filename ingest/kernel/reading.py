@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -28,7 +29,12 @@ MAX_TENANTS: Final = 10_000
 MAX_FILES: Final = 100_000
 MAX_FILE_BYTES: Final = 64 << 30
 _CHUNK_BYTES: Final = 1 << 20
-_SUFFIXES: Final = (".jsonl", ".ndjson")
+_GZIP_SUFFIX: Final = ".gz"
+_SUFFIXES: Final = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+_GZIP_FORMAT: Final = 31
+# Canonical JSON of one type packs to a twentieth or so; beyond this it is no export.
+_MAX_UNPACK_RATIO: Final = 200
+_UNPACK_ALLOWANCE_BYTES: Final = 64 << 20
 
 
 class _Stream(Protocol):
@@ -37,11 +43,24 @@ class _Stream(Protocol):
 
 @dataclass(frozen=True)
 class ExportFile:
-    """One file of an export: its type, its path inside the tenant's folder, and where it lies."""
+    """One file of an export.
+
+    Attributes:
+        artifact_type: What its lines are.
+        name: Its path inside the tenant's folder.
+        path: Where it lies.
+        size: Its bytes, 0 where the address does not say.
+    """
 
     artifact_type: str
     name: str
     path: str
+    size: int = 0
+
+    @property
+    def gzipped(self) -> bool:
+        """Whether it has to be unpacked."""
+        return self.name.endswith(_GZIP_SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -130,7 +149,8 @@ class ExportRoot:
                 elif artifact_type is None:
                     unknown.append(inside)
                 else:
-                    files.append(ExportFile(artifact_type, inside, str(file["name"])))
+                    size = file.get("size") or 0
+                    files.append(ExportFile(artifact_type, inside, str(file["name"]), int(size)))
         return TenantFolder(tenant_id, tuple(files), manifest, tuple(unknown))
 
     def _entries(self, path: str, limit: int) -> list[dict[str, Any]]:
@@ -154,18 +174,25 @@ class ExportRoot:
 class LineReader:
     """Cuts a stream into lines, taking the digest of all its bytes on the way.
 
+    Args:
+        stream: The file's bytes.
+        line_limit: Longest line kept.
+        gzipped: Whether they are packed; the digest is of the packed bytes.
+
     Attributes:
         rows: Lines that are not blank, once read.
         sha256: Hex digest of the whole file, once read to the end.
-        too_long: Whether the file was longer than any file may be, and was left unfinished.
+        fault: Why the file was left unfinished, or None: `file_too_long`, `file_bomb` (it unpacks
+            to far more than an export), `file_gzip_invalid`.
     """
 
-    def __init__(self, stream: _Stream, line_limit: int) -> None:
+    def __init__(self, stream: _Stream, line_limit: int, *, gzipped: bool = False) -> None:
         self._stream = stream
         self._limit = line_limit
+        self._gzipped = gzipped
         self._digest = hashlib.sha256()
         self.rows = 0
-        self.too_long = False
+        self.fault: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -183,8 +210,7 @@ class LineReader:
         rest = b""
         overflowing = False
         total = 0
-        while chunk := self._stream.read(_CHUNK_BYTES):
-            self._digest.update(chunk)
+        for chunk in self._unpacked() if self._gzipped else self._chunks():
             total += len(chunk)
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
@@ -194,10 +220,39 @@ class LineReader:
                 # Nothing of an endless line is kept but that it is one.
                 overflowing, rest = True, b""
             if total > MAX_FILE_BYTES:
-                self.too_long = True
+                self.fault = "file_too_long"
                 return
         if overflowing or rest:
             yield None if overflowing else rest
+
+    def _chunks(self) -> Iterator[bytes]:
+        while chunk := self._stream.read(_CHUNK_BYTES):
+            self._digest.update(chunk)
+            yield chunk
+
+    def _unpacked(self) -> Iterator[bytes]:
+        """The text of a gzip file, of one member or several, never more than a chunk at once."""
+        unpacker = zlib.decompressobj(_GZIP_FORMAT)
+        packed = unpacked = 0
+        for chunk in self._chunks():
+            packed += len(chunk)
+            data = chunk
+            while data:
+                if unpacker.eof:
+                    unpacker = zlib.decompressobj(_GZIP_FORMAT)
+                try:
+                    text = unpacker.decompress(data, _CHUNK_BYTES)
+                except zlib.error:
+                    self.fault = "file_gzip_invalid"
+                    return
+                unpacked += len(text)
+                if unpacked > _UNPACK_ALLOWANCE_BYTES + _MAX_UNPACK_RATIO * packed:
+                    self.fault = "file_bomb"
+                    return
+                yield text
+                data = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+        if not unpacker.eof:
+            self.fault = "file_gzip_invalid"
 
 
 def _type_of(name: str) -> str | None:
@@ -205,7 +260,7 @@ def _type_of(name: str) -> str | None:
     if not name.endswith(_SUFFIXES):
         return None
     first, _, rest = name.partition("/")
-    artifact_type = first if rest else first.rsplit(".", 1)[0]
+    artifact_type = first if rest else first.partition(".")[0]
     return artifact_type if artifact_type in EXPORTED else None
 
 

@@ -34,6 +34,8 @@ ARTIFACT_VERDICTS: Final = TableSpec(
         code=VARCHAR,
         expected=VARCHAR,
         got=VARCHAR,
+        signature_status=VARCHAR,
+        period=VARCHAR,
         manifest_status=VARCHAR,
         occurrence=BIGINT,
     ),
@@ -103,6 +105,8 @@ def rows_of(
                 "code": artifact.code,
                 "expected": artifact.expected,
                 "got": artifact.got,
+                "signature_status": artifact.signature,
+                "period": kind.period(row),
                 "occurrence": place.occurrence,
             },
         )

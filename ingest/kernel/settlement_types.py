@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.kernel.fields import count, derived, money, text, time
-from ingest.kernel.tables import ArtifactType
+from ingest.kernel.fields import count, derived, loose_time, malformed, money, text, time
+from ingest.kernel.tables import ArtifactType, Hashed
 from ingest.tables import VARCHAR
 
 __all__ = [
@@ -23,6 +23,12 @@ __all__ = [
     "X402_RECEIPTS",
     "X402_REVERSAL_EVENTS",
 ]
+
+_VERDICT_CORE: Final = (
+    *("schemaVersion", "verdictId", "caseId", "tenantId", "runId", "settlementId", "disputeId"),
+    *("arbiterAgentId", "outcome", "releaseRatePct", "rationale", "evidenceRefs", "issuedAt"),
+    "appealRef",
+)
 
 SETTLEMENT_RECEIPTS: Final = ArtifactType(
     "settlement_receipts",
@@ -41,15 +47,23 @@ SETTLEMENT_RECEIPTS: Final = ArtifactType(
         text("run_status"),
         text("resolution_event_id"),
         text("finality_state"),
-        time("settled_at"),
-        time("created_at"),
+        loose_time("settled_at"),
+        malformed("settled_at_malformed", "settledAt"),
+        loose_time("created_at"),
         text("receipt_hash"),
         derived("origin", VARCHAR, lambda _: "export"),
     ),
     key=("receipt_id", "origin"),
     identity=("receipt_id",),
     schemas=("SettlementReceipt.v1",),
-    judged=True,
+    hashed=Hashed("receiptHash", without=("artifactHash",)),
+    links={
+        "decision_id": "settlement_decisions.decision_id",
+        "decision_hash": "settlement_decisions.decision_hash",
+        "settlement_id": "agent_run_settlements.settlement_id",
+        "run_id": "agent_run_settlements.run_id",
+    },
+    dated=("settled_at", "created_at"),
 )
 
 SETTLEMENT_DECISIONS: Final = ArtifactType(
@@ -64,19 +78,23 @@ SETTLEMENT_DECISIONS: Final = ArtifactType(
         text("decision_mode"),
         text("decision_reason"),
         text("verification_status"),
-        text("policy_hash_used", "policyHashUsed|policyRef.policyHash"),
-        text(
-            "verification_method_hash_used",
-            "verificationMethodHashUsed|policyRef.verificationMethodHash",
-        ),
-        time("decided_at"),
+        text("policy_normalization_version"),
+        text("policy_hash_used"),
+        text("profile_hash_used"),
+        text("verification_method_hash_used"),
+        loose_time("decided_at"),
         text("decision_hash"),
         derived("origin", VARCHAR, lambda _: "export"),
     ),
     key=("decision_id", "origin"),
     identity=("decision_id",),
     schemas=("SettlementDecisionRecord.v1", "SettlementDecisionRecord.v2"),
-    judged=True,
+    hashed=Hashed("decisionHash", without=("artifactHash",)),
+    links={
+        "settlement_id": "agent_run_settlements.settlement_id",
+        "run_id": "agent_run_settlements.run_id",
+    },
+    dated=("decided_at",),
 )
 
 AGENT_RUN_SETTLEMENTS: Final = ArtifactType(
@@ -103,6 +121,9 @@ AGENT_RUN_SETTLEMENTS: Final = ArtifactType(
     ),
     key=("settlement_id",),
     schemas=("AgentRunSettlement.v1",),
+    latest_by=("revision", "updated_at"),
+    links={"current_receipt_id": "settlement_receipts.receipt_id"},
+    dated=("resolved_at", "created_at"),
 )
 
 X402_REVERSAL_EVENTS: Final = ArtifactType(
@@ -118,7 +139,9 @@ X402_REVERSAL_EVENTS: Final = ArtifactType(
     ),
     key=("event_id",),
     schemas=("X402GateReversalEvent.v1",),
-    judged=True,
+    hashed=Hashed("eventHash"),
+    links={"receipt_id": "settlement_receipts.receipt_id"},
+    dated=("occurred_at",),
     keeps_text=False,
 )
 
@@ -138,7 +161,11 @@ X402_RECEIPTS: Final = ArtifactType(
     ),
     key=("receipt_id",),
     schemas=("X402ReceiptRecord.v1",),
-    judged=True,
+    latest_by=("updated_at",),
+    links={"receipt_id": "settlement_receipts.receipt_id"},
+    dated=("settled_at", "created_at"),
+    # GET /x402/receipts/export stops here, newest first, and says nothing.
+    page_rows=1_000,
     inside={
         "decisionRecord": SETTLEMENT_DECISIONS,
         "settlementReceipt": SETTLEMENT_RECEIPTS,
@@ -168,7 +195,13 @@ FUNDING_HOLDS: Final = ArtifactType(
     ),
     key=("hold_hash",),
     schemas=("FundingHold.v1",),
-    judged=True,
+    # The hash covers what was agreed; status and revision move on under it.
+    hashed=Hashed(
+        "holdHash", without=("status", "resolvedAt", "updatedAt", "revision", "metadata")
+    ),
+    latest_by=("revision", "updated_at"),
+    links={"receipt_hash": "settlement_receipts.receipt_hash"},
+    dated=("created_at",),
 )
 
 SETTLEMENT_ADJUSTMENTS: Final = ArtifactType(
@@ -188,7 +221,14 @@ SETTLEMENT_ADJUSTMENTS: Final = ArtifactType(
     ),
     key=("adjustment_id",),
     schemas=("SettlementAdjustment.v1",),
-    judged=True,
+    hashed=Hashed("adjustmentHash", without=("metadata",)),
+    links={
+        "hold_hash": "funding_holds.hold_hash",
+        "receipt_hash": "settlement_receipts.receipt_hash",
+        "verdict_case_id": "arbitration_verdicts.case_id",
+        "verdict_hash": "arbitration_verdicts.verdict_hash",
+    },
+    dated=("created_at",),
 )
 
 ARBITRATION_VERDICTS: Final = ArtifactType(
@@ -205,7 +245,9 @@ ARBITRATION_VERDICTS: Final = ArtifactType(
     ),
     key=("verdict_id",),
     schemas=("ArbitrationVerdict.v1",),
-    judged=True,
+    hashed=Hashed("verdictHash", only=_VERDICT_CORE),
+    signed_by="signerKeyId",
+    dated=("issued_at",),
 )
 
 DISPUTE_ENVELOPES: Final = ArtifactType(
@@ -222,5 +264,11 @@ DISPUTE_ENVELOPES: Final = ArtifactType(
     ),
     key=("envelope_id",),
     schemas=("DisputeOpenEnvelope.v1",),
-    judged=True,
+    hashed=Hashed("envelopeHash", without=("signature", "artifactHash")),
+    signed_by="signerKeyId",
+    links={
+        "hold_hash": "funding_holds.hold_hash",
+        "receipt_hash": "settlement_receipts.receipt_hash",
+    },
+    dated=("opened_at",),
 )

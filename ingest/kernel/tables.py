@@ -7,18 +7,21 @@ kernel table shares. Does not belong here: any artifact type, any file, any verd
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ingest.kernel.fields import Artifact, Field, refused
 from ingest.tables import BIGINT, VARCHAR, Column, TableSpec, columns
 
-__all__ = ["SOURCE", "ArtifactType", "Child", "Place", "listed", "mapped"]
+__all__ = ["SOURCE", "ArtifactType", "Child", "Hashed", "Place", "listed", "mapped"]
 
 SOURCE: Final = "kernel"
 MAX_LINE_BYTES: Final = 1 << 20
+_PERIOD: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 _TENANT: Final = columns(tenant_id=VARCHAR)
 _JUDGED: Final = columns(artifact_sha256=VARCHAR, verdict=VARCHAR)
@@ -43,6 +46,23 @@ class Place(NamedTuple):
     source_file: str
     line: int
     occurrence: int = 0
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """How a type states its own hash: sha256 of its canonical text without some of its members.
+
+    The evidence floor computes it; a test holds this statement and that rule together.
+
+    Attributes:
+        member: The member that states the hash; always left out.
+        without: Members left out beside it.
+        only: When not empty, the only members hashed; an absent one counts as null.
+    """
+
+    member: str
+    without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,8 +112,15 @@ class ArtifactType:
         key: Columns that, with tenant_id and occurrence, identify a row; a later one of a key
             replaces it.
         schemas: Values of schemaVersion that may stand in this file; empty for our own types.
+        hashed: How the type states its hash; None for a type without one.
+        signed_by: Member that names the agent's key which signed the hash; None for unsigned types.
+        latest_by: None for an immutable type, of which one id has one content for ever. For a
+            snapshot the columns whose highest values make the latest revision, most significant
+            first; the later receipt decides where they tie.
+        links: Columns that name other artifacts: the type and column meant.
+        dated: Columns that tell the artifact's month, the first that is present.
+        page_rows: Rows at which the kernel cuts off a list of this type without a word.
         children: Lists inside the artifact.
-        judged: Whether the type has a hash, so that each artifact gets a verdict row.
         identity: Columns that make the artifact's id; the key's when empty.
         inside: Artifacts carried in members of this one, by member name.
         keeps_text: Whether the canonical text is landed.
@@ -105,13 +132,23 @@ class ArtifactType:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     schemas: tuple[str, ...] = ()
+    hashed: Hashed | None = None
+    signed_by: str | None = None
+    latest_by: tuple[str, ...] | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    dated: tuple[str, ...] = ()
+    page_rows: int | None = None
     children: tuple[Child, ...] = ()
-    judged: bool = False
     identity: tuple[str, ...] = ()
     inside: Mapping[str, ArtifactType] = field(default_factory=dict)
     keeps_text: bool = True
     tenant_optional: bool = False
     max_line_bytes: int = MAX_LINE_BYTES
+
+    @property
+    def judged(self) -> bool:
+        """Whether each artifact gets a verdict row: it has a hash, or carries artifacts that do."""
+        return self.hashed is not None or bool(self.inside)
 
     @cached_property
     def spec(self) -> TableSpec:
@@ -163,6 +200,16 @@ class ArtifactType:
         for name, read in self._readers:
             row[name] = read(artifact)
         return row
+
+    def period(self, row: Mapping[str, object]) -> str | None:
+        """The UTC month of an artifact as YYYY-MM, or None where nothing says it."""
+        for name in self.dated:
+            value = row.get(name)
+            if isinstance(value, datetime):
+                return f"{value:%Y-%m}"
+            if isinstance(value, str) and _PERIOD.fullmatch(value):
+                return value
+        return None
 
     def provenance(
         self, canonical: str, stated: str | None, verdict: str, place: Place

@@ -1,7 +1,7 @@
 """What the kernel adapter needs to have verified, and whom a kernel export must be signed by.
 
-Belongs here: the protocol of the verifier that is passed in, the trust file, the status of a
-tenant's manifest, and the remedy that each refusal names. Does not belong here: any cryptography
+Belongs here: the protocol of the verifier that is passed in, the trust file, and the status of a
+tenant's manifest. Does not belong here: any cryptography
 (the evidence floor has it), reading export files, or landing rows.
 
 Keys come from the trust file alone, which lies where no exporter can write. Keys inside an export
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,23 +22,24 @@ from ingest.kernel.fields import text, time
 from ingest.pem import pem_keyid
 
 __all__ = [
-    "REMEDIES",
     "ArtifactVerifier",
     "DeclaredFile",
     "Manifest",
     "ManifestCheck",
     "TrustedKey",
     "Verified",
+    "agent_keys",
     "file_fault",
     "load_kernel_trust",
     "read_manifest",
-    "refusal_of",
-    "remedy_for",
     "trusted_pems",
 ]
 
+EXPORTS: Final = "exports"
+AGENTS: Final = "agents"
 MANIFEST_NAME: Final = "manifest.dsse.json"
 MAX_MANIFEST_BYTES: Final = 8 << 20
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 MAX_DECLARED_FILES: Final = 100_000
 _MAX_TRUST_BYTES: Final = 1 << 20
 
@@ -60,6 +61,8 @@ class Verified(Protocol):
     def got(self) -> str | None: ...
     @property
     def inside(self) -> Mapping[str, Verified]: ...
+    @property
+    def signature(self) -> str | None: ...
 
 
 class ManifestCheck(Protocol):
@@ -91,11 +94,17 @@ class ArtifactVerifier(Protocol):
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key whose signature on an export counts, for the tenants named (`*` is all)."""
+    """A public key that counts for the tenants named (`*` is all).
+
+    Attributes:
+        signs: `exports` for a key that may sign manifests, `agents` for the key of an agent, which
+            vouches for that agent's own verdicts and disputes and never for an export.
+    """
 
     keyid: str
     pem: bytes
     tenants: tuple[str, ...] = ("*",)
+    signs: str = EXPORTS
 
     def speaks_for(self, tenant_id: str) -> bool:
         """Whether the key may sign this tenant's exports."""
@@ -108,6 +117,7 @@ class DeclaredFile:
 
     sha256: str
     rows: int
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,65 +137,22 @@ class Manifest:
     sha256: str | None = None
     files: Mapping[str, DeclaredFile] = field(default_factory=dict)
 
+    def is_whole(self, name: str) -> bool:
+        """Whether a trusted signer says that a file holds its list to the end."""
+        declared = self.files.get(name)
+        return self.status == "trusted" and declared is not None and declared.complete
+
     def broken(self, code: str) -> Manifest:
         """The same manifest, which the files beside it do not bear out."""
         return replace(self, status="mismatch", code=code)
-
-
-REMEDIES: Final[Mapping[str, str]] = {
-    "json_syntax": "The line is torn or is not JSON: let the exporter finish and export again",
-    "json_utf8": "Export the file again as UTF-8",
-    "json_duplicate_key": "Readers disagree on a repeated member: correct the exporter",
-    "json_proto_key": "The kernel's own hash skips such a member: correct the artifact",
-    "json_nan": "JSON has no such number: correct the exporter",
-    "json_negative_zero": "The kernel never writes -0: correct the exporter",
-    "json_int_range": "Write integers of at most 2^53-1",
-    "json_float_money": "Write amounts as integers of minor units",
-    "json_lone_surrogate": "Export the text again as valid Unicode",
-    "json_too_deep": "The artifact is nested deeper than any the kernel makes: correct it",
-    "json_too_big": "Split the artifact, or correct the exporter that joined several on one line",
-    "json_not_object": "Export one JSON object a line",
-    "artifact_member": "Correct the artifact at its source and export it again",
-    "line_too_long": "Split the artifact, or correct the exporter that joined several on one line",
-    "hash_mismatch": "Do not rely on it: ask whoever wrote the artifact for the original",
-    "hash_missing": "Ask the exporter for the artifact with its hash",
-    "hash_malformed": "Ask the exporter for the artifact with its hash",
-    "unknown_type": "Rename the file to a known artifact type, or move it out of the export",
-    "file_unreadable": "Check the permissions and the connection, and pull again",
-    "file_too_long": "Split the file into a folder of files of the same type",
-    "file_undeclared": "Have the exporter list the file in its manifest",
-    "file_missing": "Have the exporter deliver every file its manifest lists",
-    "file_digest_mismatch": "The file is not the one that was signed: have it exported again",
-    "file_rows_mismatch": "The file is not the one that was signed: have it exported again",
-    "tenant_reserved": "Rename the folder: this name is the warehouse's own",
-    "tenant_empty": "Have the exporter write the tenant's files",
-    "list_capped": "Correct the first refusals of this file; the rest is likely the same",
-}
-_DEFAULT_REMEDY: Final = "Correct the artifact at its source and export it again"
-
-
-def remedy_for(code: str) -> str:
-    """What to do about a refusal code."""
-    if code in REMEDIES:
-        return REMEDIES[code]
-    return REMEDIES["hash_mismatch"] if code.endswith("_mismatch") else _DEFAULT_REMEDY
-
-
-def refusal_of(error: Exception) -> tuple[str, str] | None:
-    """Code and detail of a refusal, or None when the exception is a fault of ours."""
-    code, detail = getattr(error, "code", None), getattr(error, "detail", None)
-    if not isinstance(code, str):
-        return None
-    if isinstance(error, ArtifactRefused):
-        return code, f"{error.got}; expected {error.expected}"
-    return code, detail if isinstance(detail, str) else code
 
 
 def load_kernel_trust(path: Path) -> dict[str, TrustedKey]:
     """Reads the trust file named by TIEOUT_KERNEL_TRUST.
 
     Args:
-        path: JSON `{"keys":[{"keyid","pem","tenants":["*"]}]}`.
+        path: JSON `{"keys":[{"keyid","pem","tenants":["*"],"signs":"exports"}]}`; `signs` may be
+            `agents` and may be left out.
 
     Raises:
         SettingError: The file cannot be read, or a key is not what its id says.
@@ -194,13 +161,20 @@ def load_kernel_trust(path: Path) -> dict[str, TrustedKey]:
         with path.open("rb") as file:
             entries = json.loads(file.read(_MAX_TRUST_BYTES))["keys"]
         keys = [
-            TrustedKey(str(e["keyid"]), str(e["pem"]).encode(), tuple(map(str, e["tenants"])))
+            TrustedKey(
+                str(e["keyid"]),
+                str(e["pem"]).encode(),
+                tuple(map(str, e["tenants"])),
+                str(e.get("signs", EXPORTS)),
+            )
             for e in entries
         ]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _bad_trust(f"{type(error).__name__} while reading {path.name}") from None
     for key in keys:
         _check_key(key)
+        if key.signs not in {EXPORTS, AGENTS}:
+            raise _bad_trust(f"signs {key.signs[:64]!r}")
     if len({key.keyid for key in keys}) != len(keys):
         raise _bad_trust("the same key twice")
     return {key.keyid: key for key in keys}
@@ -216,18 +190,33 @@ def trusted_pems(keys: Mapping[str, bytes | TrustedKey], tenant_id: str) -> dict
     for keyid, key in keys.items():
         trusted = key if isinstance(key, TrustedKey) else TrustedKey(keyid, key)
         _check_key(trusted)
-        if trusted.speaks_for(tenant_id):
+        if trusted.signs == EXPORTS and trusted.speaks_for(tenant_id):
             pems[keyid] = trusted.pem
     return pems
 
 
-def read_manifest(check: ManifestCheck, tenant_id: str, sha256: str) -> Manifest:
+def agent_keys(keys: Mapping[str, TrustedKey]) -> list[tuple[str, tuple[str, ...]]]:
+    """PEM and tenants of the agents' keys, as the verifier takes them."""
+    agents = (key for key in keys.values() if key.signs == AGENTS)
+    return [(key.pem.decode(), key.tenants) for key in agents]
+
+
+def read_manifest(
+    check: ManifestCheck,
+    tenant_id: str,
+    sha256: str,
+    *,
+    now: datetime,
+    reached: datetime | None = None,
+) -> Manifest:
     """Reads what a checked manifest declares.
 
     Args:
         check: The verifier's answer about the envelope.
         tenant_id: Whose folder the manifest lies in.
         sha256: Hex digest of the manifest file.
+        now: When it is received; a manifest that reaches beyond it is not believed.
+        reached: How far an earlier trusted manifest reached; one that reaches less far is old.
     """
     payload = check.payload
     if payload is None:
@@ -242,6 +231,11 @@ def read_manifest(check: ManifestCheck, tenant_id: str, sha256: str) -> Manifest
     if owner != tenant_id:
         status, code = "mismatch", "manifest_tenant_mismatch"
     at = through if isinstance(through, datetime) else None
+    if status == "trusted" and at is not None:
+        if at > now + MAX_CLOCK_SKEW:
+            status, code = "mismatch", "manifest_from_the_future"
+        elif reached is not None and at < reached:
+            status, code = "mismatch", "manifest_rolled_back"
     return Manifest(status, code, check.keyid, at, sha256, files)
 
 
@@ -255,7 +249,7 @@ def file_fault(manifest: Manifest, name: str, sha256: str, rows: int) -> str | N
     return None if declared.rows == rows else "file_rows_mismatch"
 
 
-_EXPORTED_THROUGH: Final = time("exported_through")
+_EXPORTED_THROUGH: Final = time("exported_through", needed=True)
 _TENANT_ID: Final = text("tenant_id")
 
 
@@ -270,7 +264,7 @@ def _declared_files(payload: Mapping[str, Any]) -> dict[str, DeclaredFile]:
             raise ValueError
         if name in files:
             raise ValueError
-        files[name] = DeclaredFile(sha256, rows)
+        files[name] = DeclaredFile(sha256, rows, entry.get("complete") is True)
     return files
 
 

@@ -63,6 +63,7 @@ class _Stated:
     expected: str | None = None
     got: str | None = None
     inside: Mapping[str, Any] = field(default_factory=dict)
+    signature: str | None = None
 
     @property
     def canonical(self) -> str:

@@ -1,6 +1,6 @@
 -- grain: one arbitration verdict
 with
-{{ latest_landed('kernel', 'arbitration_verdicts', key=['tenant_id', 'verdict_id']) }},
+{{ first_landed('kernel', 'arbitration_verdicts', key=['tenant_id', 'verdict_id']) }},
 
 final as (
     select
@@ -16,7 +16,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one dispute envelope
 with
-{{ latest_landed('kernel', 'dispute_envelopes', key=['tenant_id', 'envelope_id']) }},
+{{ first_landed('kernel', 'dispute_envelopes', key=['tenant_id', 'envelope_id']) }},
 
 final as (
     select
@@ -16,7 +16,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one general-ledger batch of a month
 with
-{{ latest_landed('kernel', 'gl_batches', key=['tenant_id', 'artifact_id']) }},
+{{ first_landed('kernel', 'gl_batches', key=['tenant_id', 'artifact_id']) }},
 
 final as (
     select
@@ -14,7 +14,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

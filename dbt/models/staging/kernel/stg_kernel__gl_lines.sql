@@ -1,6 +1,6 @@
 -- grain: one general-ledger line
 with
-{{ latest_landed('kernel', 'gl_lines', key=['tenant_id', 'artifact_id', 'line_id']) }},
+{{ first_landed('kernel', 'gl_lines', key=['tenant_id', 'artifact_id', 'line_id'], parent='stg_kernel__gl_batches') }},
 
 final as (
     select
@@ -16,9 +16,9 @@ final as (
         party_role,
         currency,
         amount_cents,
-        latest.at as posted_at,
+        original.at as posted_at,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one provider event
 with
-{{ latest_landed('kernel', 'money_rail_provider_events', key=['tenant_id', 'provider_id', 'operation_id', 'event_type', 'event_id']) }},
+{{ first_landed('kernel', 'money_rail_provider_events', key=['tenant_id', 'provider_id', 'operation_id', 'event_type', 'event_id']) }},
 
 final as (
     select
@@ -9,11 +9,11 @@ final as (
         operation_id,
         event_type,
         event_id,
-        latest.at as occurred_at,
+        original.at as occurred_at,
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one ledger entry of a party statement
 with
-{{ latest_landed('kernel', 'party_statement_entries', key=['tenant_id', 'artifact_id', 'entry_id']) }},
+{{ first_landed('kernel', 'party_statement_entries', key=['tenant_id', 'artifact_id', 'entry_id'], parent='stg_kernel__party_statements') }},
 
 final as (
     select
@@ -10,7 +10,7 @@ final as (
         period,
         entry_id as ledger_entry_id,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one ledger account of a party statement
 with
-{{ latest_landed('kernel', 'party_statement_totals', key=['tenant_id', 'artifact_id', 'ledger_account_id']) }},
+{{ first_landed('kernel', 'party_statement_totals', key=['tenant_id', 'artifact_id', 'ledger_account_id'], parent='stg_kernel__party_statements') }},
 
 final as (
     select
@@ -11,7 +11,7 @@ final as (
         ledger_account_id,
         amount_cents,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one party statement of a month
 with
-{{ latest_landed('kernel', 'party_statements', key=['tenant_id', 'artifact_id']) }},
+{{ first_landed('kernel', 'party_statements', key=['tenant_id', 'artifact_id']) }},
 
 final as (
     select
@@ -23,7 +23,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one payout instruction
 with
-{{ latest_landed('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }},
+{{ first_landed('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }},
 
 final as (
     select
@@ -20,7 +20,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

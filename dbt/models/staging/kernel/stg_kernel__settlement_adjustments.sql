@@ -1,6 +1,6 @@
 -- grain: one adjustment
 with
-{{ latest_landed('kernel', 'settlement_adjustments', key=['tenant_id', 'adjustment_id']) }},
+{{ first_landed('kernel', 'settlement_adjustments', key=['tenant_id', 'adjustment_id']) }},
 
 final as (
     select
@@ -19,7 +19,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one settlement decision
 with
-{{ latest_landed('kernel', 'settlement_decisions', key=['tenant_id', 'decision_id']) }},
+{{ first_landed('kernel', 'settlement_decisions', key=['tenant_id', 'decision_id']) }},
 
 final as (
     select
@@ -17,7 +17,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one kernel receipt
 with
-{{ latest_landed('kernel', 'settlement_receipts', key=['tenant_id', 'receipt_id']) }},
+{{ first_landed('kernel', 'settlement_receipts', key=['tenant_id', 'receipt_id']) }},
 
 final as (
     select
@@ -24,7 +24,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

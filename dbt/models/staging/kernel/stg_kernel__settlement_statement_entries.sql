@@ -1,6 +1,6 @@
 -- grain: one ledger entry of a settlement statement
 with
-{{ latest_landed('kernel', 'settlement_statement_entries', key=['tenant_id', 'artifact_id', 'ledger_entry_id']) }},
+{{ first_landed('kernel', 'settlement_statement_entries', key=['tenant_id', 'artifact_id', 'ledger_entry_id'], parent='stg_kernel__settlement_statements') }},
 
 final as (
     select
@@ -8,7 +8,7 @@ final as (
         artifact_id,
         ledger_entry_id,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one party of a settlement statement
 with
-{{ latest_landed('kernel', 'settlement_statement_rollups', key=['tenant_id', 'artifact_id', 'party_id']) }},
+{{ first_landed('kernel', 'settlement_statement_rollups', key=['tenant_id', 'artifact_id', 'party_id'], parent='stg_kernel__settlement_statements') }},
 
 final as (
     select
@@ -14,7 +14,7 @@ final as (
         net_cents,
         balance_delta_cents,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one settlement statement of a job
 with
-{{ latest_landed('kernel', 'settlement_statements', key=['tenant_id', 'artifact_id']) }},
+{{ first_landed('kernel', 'settlement_statements', key=['tenant_id', 'artifact_id']) }},
 
 final as (
     select
@@ -15,7 +15,7 @@ final as (
         artifact_sha256,
         verdict,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -1,6 +1,6 @@
 -- grain: one x402 reversal event
 with
-{{ latest_landed('kernel', 'x402_reversal_events', key=['tenant_id', 'event_id']) }},
+{{ first_landed('kernel', 'x402_reversal_events', key=['tenant_id', 'event_id']) }},
 
 final as (
     select
@@ -13,7 +13,7 @@ final as (
         occurred_at,
         event_hash,
         received_at
-    from latest
+    from original
 )
 
 select *

@@ -50,6 +50,7 @@ MANIFEST_PAYLOAD_TYPE: Final = "application/vnd.tieout.kernel-export+json"
 MAX_MANIFEST_BYTES: Final = 8 << 20
 
 _HEX_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_NO_FINDING: Final[tuple[str | None, str | None, str | None]] = (None, None, None)
 _UNPROVED: Final = {"no_signatures": "unsigned", "untrusted_key": "foreign"}
 _NONE_INSIDE: Final[Mapping[str, VerifiedArtifact]] = MappingProxyType({})
 
@@ -303,5 +304,6 @@ def _x402_receipt(document: kernel_json.Document) -> VerifiedArtifact:
     found = x402.errors(value, inside)
     verdict = "mismatch" if found else "unhashed"
     # A warning is told beside a verdict that it does not change.
-    code, expected, got_value = (found or x402.warnings(value) or [(None, None, None)])[0]
+    told = found or x402.warnings(value)
+    code, expected, got_value = told[0] if told else _NO_FINDING
     return VerifiedArtifact(value, document.canonical, verdict, code, expected, got_value, inside)

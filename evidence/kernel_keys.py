@@ -23,6 +23,7 @@ VALID: Final = "valid"
 INVALID: Final = "invalid"
 UNKNOWN_KEY: Final = "unknown_key"
 ABSENT: Final = "absent"
+_NOBODY: Final[tuple[bytes, frozenset[str]]] = (b"", frozenset())
 
 
 def kernel_key_ids(pem: str) -> frozenset[str]:
@@ -95,18 +96,11 @@ class AgentKeys:
             # The published example nests what travels flat on the wire.
             signer = signature.get("signerKeyId", signer)
             signature = signature.get("signature")
-        raw, tenants = self._known.get(signer, (None, frozenset())) if _text(signer) else _NONE
-        if raw is None or not tenants & {_EVERY_TENANT, artifact.get("tenantId")}:
+        raw, tenants = self._known.get(str(signer), _NOBODY)
+        if not tenants & {_EVERY_TENANT, str(artifact.get("tenantId"))}:
             return ABSENT if signature is None else UNKNOWN_KEY
         try:
             signed = signatures.b64_decode(signature)
         except Refusal:
             return INVALID
         return VALID if signatures.is_signed(raw, signed, bytes.fromhex(digest)) else INVALID
-
-
-_NONE: Final[tuple[bytes | None, frozenset[str]]] = (None, frozenset())
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from evidence import kernel_json
-from evidence.errors import Refusal
 from evidence.kernel_keys import is_digest_signed
 
 QUOTE_MATERIAL_MISSING: Final = "provider_quote_signature_material_missing"
@@ -209,8 +208,5 @@ def _text(value: object) -> str | None:
     return value[:200] if isinstance(value, str) else None
 
 
-def _sha256(value: dict[str, Any]) -> str | None:
-    try:
-        return hashlib.sha256(kernel_json.dumps(value).encode()).hexdigest()
-    except Refusal:
-        return None
+def _sha256(value: dict[str, Any]) -> str:
+    return hashlib.sha256(kernel_json.dumps(value).encode()).hexdigest()

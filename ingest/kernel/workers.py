@@ -82,7 +82,8 @@ class Readers:
         try:
             return self._pool.submit(_work, sheet)
         except BrokenProcessPool:
-            return self._lost()
+            self._lost()
+        return None
 
     def _result(self, sheet: Sheet, future: Future[list[LineRead]] | None) -> list[LineRead]:
         if future is not None:

@@ -1,8 +1,8 @@
 """The close-out of a run: what it did becomes landed history.
 
-Belongs here: rows of acts (open breaks, gate evaluations, packets, the run itself, the payout
-journal, operator lines) and their landing. Does not belong here: building their models or
-publishing (`pipeline.py`).
+Belongs here: rows of acts (open breaks, gate evaluations, packets, the run itself, restated
+figures, the payout journal, operator lines) and their landing. Does not belong here: building their
+models or publishing (`pipeline.py`).
 
 Landing the same acts again changes nothing, so the close-out may be repeated after any crash.
 """
@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from dagster_project.acting import land_books
 from dagster_project.controls import land_controls
 from dagster_project.deciding import decision_digest, newest_decision
 from dagster_project.issuing import issued, newest
@@ -21,6 +22,7 @@ from dagster_project.marts import Marts, Row
 from dagster_project.pipeline import land_journal
 from dagster_project.runs import Run, new_run_id
 from dagster_project.session import Session
+from ingest.controls import RESTATEMENTS
 from ingest.landing import new_batch_id
 from ingest.tables import BREAKS, GATE_EVALUATIONS, PACKETS, RUN_LOG, TableSpec
 
@@ -46,6 +48,7 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
     landed: dict[str, int] = {
         "controls": land_controls(session, now, batch_id),
         "payout_journal": land_journal(session, now, batch_id),
+        **land_books(session, now, batch_id),
     }
     with Marts.published(session.home) as marts:
         tables = (
@@ -53,6 +56,7 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
             (GATE_EVALUATIONS, _evaluations(session, run, marts)),
             (PACKETS, _packets(session)),
             (RUN_LOG, [_run_row(run)]),
+            (RESTATEMENTS, _restatements(run, marts)),
         )
         for spec, rows in tables:
             landed[spec.table] = _land_new(session, spec, rows, batch_id, now)
@@ -143,6 +147,22 @@ def _packets(session: Session) -> Iterable[Mapping[str, object]]:
             "log_index": packet.log_index,
             "as_of": datetime.fromisoformat(packet.as_of),
         }
+
+
+def _restatements(run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
+    for row in marts.rows("period_figures"):
+        if row["is_restated"]:
+            yield {
+                "certification_id": row["certification_id"],
+                "tenant_id": row["tenant_id"],
+                "period": row["period"],
+                "currency": row["currency"],
+                "figure": row["figure"],
+                "certified_cents": row["certified_cents"],
+                "restated_cents": row["amount_cents"],
+                "run_id": run.run_id,
+                "as_of": run.as_of,
+            }
 
 
 def _run_row(run: Run) -> Mapping[str, object]:

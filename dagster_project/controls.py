@@ -19,6 +19,7 @@ from dagster_project.signing import DEMO_OPERATORS, demo_operator, load_signer
 from evidence.artifacts import is_signed_by
 from evidence.keys import KeySigner, public_key_pem
 from ingest.controls import (
+    ACT_BOOKS,
     ControlBook,
     Operator,
     append_control,
@@ -34,6 +35,7 @@ __all__ = [
     "Signing",
     "book_of",
     "change",
+    "home_id_of",
     "land_controls",
     "operators_of",
     "signing_as",
@@ -125,10 +127,16 @@ def change(
 
 def _book_name(home: Home) -> str:
     """Lines are signed for one home's book and count in no other."""
-    return f"controls-{read_state(home.state / 'home.json')['home_id']}"
+    return f"controls-{home_id_of(home)}"
+
+
+def home_id_of(home: Home) -> str:
+    """What the lines of this home's books are signed for."""
+    return str(read_state(home.state / "home.json")["home_id"])
 
 
 def _demo_entry(name: str) -> Operator:
     signer = demo_operator(name)
     pem = public_key_pem(signer.public_key).encode()
-    return Operator(name, signer.keyid, pem, frozenset({"controls"}))
+    roles = frozenset({"controls", *(book.name for book in ACT_BOOKS)})
+    return Operator(name, signer.keyid, pem, roles)

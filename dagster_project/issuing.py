@@ -50,7 +50,7 @@ _PACKET_TABLES: Final = (
 )
 _LINKED_TABLE: Final = "movement_references"
 # They change from run to run although nothing they are about has.
-_LEFT_OUT: Final = frozenset({*findings.VOLATILE_COLUMNS, "as_of"})
+_LEFT_OUT: Final = frozenset({*findings.VOLATILE_COLUMNS, "as_of", "override_id"})
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dagster_project import building
+from dagster_project.acting import land_books
 from dagster_project.controls import land_controls
 from dagster_project.home import read_state, write_state
 from dagster_project.marts import Marts
@@ -183,14 +184,12 @@ def land_own_records(session: Session, run: Run) -> dict[str, int]:
     Raises:
         TieoutError: The journal or the controls file is damaged.
     """
-    session.progress("records", "controls and journal")
+    session.progress("records", "operator lines and journal")
+    batch_id = new_batch_id(run.started_at, run.run_id)
     return {
-        "controls": land_controls(
-            session, run.started_at, new_batch_id(run.started_at, run.run_id)
-        ),
-        "payout_journal": land_journal(
-            session, run.started_at, new_batch_id(run.started_at, run.run_id)
-        ),
+        "controls": land_controls(session, run.started_at, batch_id),
+        "payout_journal": land_journal(session, run.started_at, batch_id),
+        **land_books(session, run.started_at, batch_id),
     }
 
 

@@ -1,7 +1,7 @@
 """What is read again immediately before each payment; whatever changed since the decision holds.
 
-Belongs here: the decision's own signature, operator and kernel controls with their caps, and the
-rail's word on account, balance, disputes and other transfers. Does not belong here: when these are
+Belongs here: the decision's own signature, operator and kernel controls with their caps, overrides
+that ended, and the rail's word on account, balance, disputes and other transfers. Does not belong here: when these are
 asked (`ingest.payouts` asks right before each intent), or a gate (dbt decided).
 
 A failed read raises, and enforcement holds on anything raised.
@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from dagster_project.acting import OVERRIDE_LAPSED, lapsed_overrides
 from dagster_project.controls_watch import ControlsWatch
 from dagster_project.deciding import newest_decision
 from dagster_project.session import Session
@@ -75,11 +76,16 @@ class Rechecks:
             amount_cents=payout.amount_cents,
             day_cents=payout.day_committed_cents + paid_since + payout.amount_cents,
         )
-        return tuple(codes)
+        return (*codes, *self._override_codes())
 
     def switches(self, payout: DecidedPayout, now: datetime) -> tuple[str, ...]:
         """Codes of operator lines that hold the payout now, between its intent and its call."""
-        return self._controls.switches(payout.provider_id)
+        return (*self._controls.switches(payout.provider_id), *self._override_codes())
+
+    def _override_codes(self) -> tuple[str, ...]:
+        document = self._document
+        lapsed = lapsed_overrides(self._session, document.tenant_id, document.as_of)
+        return (OVERRIDE_LAPSED,) if lapsed else ()
 
     def _decision_codes(self) -> list[str]:
         document = self._verify(self._session, self._document.tenant_id, self._path)

@@ -18,6 +18,7 @@ from dagster_project.resources import Wiring
 from dagster_project.runs import Run
 from dagster_project.session import Session
 from dagster_project.translator import landed_key
+from ingest.controls import ACT_BOOKS
 from ingest.errors import SettingError
 
 __all__ = ["RUN_KEY", "RunOptions", "landing_assets"]
@@ -26,7 +27,7 @@ GROUP: Final = "landing"
 OWNERS: Final = ["team:ingest"]
 RUN_KEY: Final = dg.AssetKey(["landing", "run"])
 # What this home writes itself before a run reads it; the other tables of `tieout` are history.
-_OWN_RECORDS: Final = ("controls", "payout_journal")
+_OWN_RECORDS: Final = ("controls", "payout_journal", *(book.table.table for book in ACT_BOOKS))
 
 
 class RunOptions(dg.Config):

@@ -1,11 +1,30 @@
-"""Operator controls: signed, chained lines that tighten or loosen what may be paid.
+"""Operator lines: signed, chained acts of people, and what may be paid because of them.
 
 Belongs here: the form of operator lines, the registry of operators, which lines count, and landing
-them. Does not belong here: cryptography (the evidence floor, passed in), or what a gate concludes.
+them. Does not belong here: cryptography (the evidence floor, passed in), or what follows from an
+act (the models decide that).
 """
 
 from __future__ import annotations
 
+from ingest.controls.act_book import (
+    ActLine,
+    land_acts,
+    lapsed_overrides,
+    read_acts,
+    write_acts,
+)
+from ingest.controls.acts import (
+    ACT_BOOKS,
+    CERTIFICATION_BOOK,
+    ERASURE_BOOK,
+    OVERRIDE_BOOK,
+    RESOLUTIONS,
+    TRIAGE_BOOK,
+    TRIAGE_STATUSES,
+    WRITE_OFF_BOOK,
+    ActBook,
+)
 from ingest.controls.book import (
     CONTROLS_FILE,
     ControlBook,
@@ -17,16 +36,40 @@ from ingest.controls.book import (
 from ingest.controls.judge import ControlLine
 from ingest.controls.lines import sign_line
 from ingest.controls.registry import Operator, load_operators
+from ingest.controls.tables import (
+    AUDIT,
+    CERTIFIED_FIGURES,
+    OPERATOR_TABLES,
+    RESTATEMENTS,
+)
 
 __all__ = [
+    "ACT_BOOKS",
+    "AUDIT",
+    "CERTIFICATION_BOOK",
+    "CERTIFIED_FIGURES",
     "CONTROLS_FILE",
+    "ERASURE_BOOK",
+    "OPERATOR_TABLES",
+    "OVERRIDE_BOOK",
+    "RESOLUTIONS",
+    "RESTATEMENTS",
+    "TRIAGE_BOOK",
+    "TRIAGE_STATUSES",
+    "WRITE_OFF_BOOK",
+    "ActBook",
+    "ActLine",
     "ControlBook",
     "ControlLine",
     "Operator",
     "append_control",
     "compose_control",
+    "land_acts",
     "land_controls",
+    "lapsed_overrides",
     "load_operators",
+    "read_acts",
     "read_book",
     "sign_line",
+    "write_acts",
 ]

@@ -19,7 +19,7 @@ from typing import Final
 
 from ingest.controls.lines import GENESIS, Line
 
-__all__ = ["HEAD_FILE", "lost_history", "remember"]
+__all__ = ["HEAD_FILE", "damage_of", "keep", "lost_history", "remember"]
 
 HEAD_FILE: Final = Path("state/controls.head.json")
 _MAX_BYTES: Final = 4096
@@ -61,6 +61,33 @@ def remember(path: Path, lines: Sequence[Line], lost: str | None) -> None:
         except (OSError, ValueError, TypeError, KeyError):
             broken_at = None
         broken_at = len(lines) if broken_at is None else broken_at
+    _write(path, lines, broken_at)
+
+
+def damage_of(path: Path, lines: Sequence[Line]) -> tuple[str, int] | None:
+    """Why a book of acts is not the one that was seen before, and up to which line it is damaged.
+
+    Returns:
+        None when it continues what was seen.
+    """
+    try:
+        head = _read(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError):
+        return "history_unreadable", len(lines)
+    here = lines[head.lines - 1].sha256 if 0 < head.lines <= len(lines) else GENESIS
+    if here != head.sha256:
+        return "history_rewritten", max(len(lines), head.broken_at or 0)
+    return None if head.broken_at is None else ("history_rewritten", head.broken_at)
+
+
+def keep(path: Path, lines: Sequence[Line], damage: tuple[str, int] | None) -> None:
+    """Keeps how far a book of acts reaches, and up to which line it was found damaged."""
+    _write(path, lines, damage[1] if damage else None)
+
+
+def _write(path: Path, lines: Sequence[Line], broken_at: int | None) -> None:
     head = _Head(len(lines), lines[-1].sha256 if lines else GENESIS, broken_at)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from ingest.controls.lines import Line, SignatureCheck, signed_bytes
+from ingest.controls.lines import Line, SignatureCheck
 from ingest.controls.registry import Operator
+from ingest.controls.signers import is_signed, why_unsigned
 from ingest.controls.switches import KILL_SWITCH, is_tightening, is_valid_value
 
 __all__ = ["ACTIONS", "EVERY_TENANT", "ControlLine", "Judge"]
@@ -126,24 +127,11 @@ class Judge:
         return "chain_broken" if self.broken_code else None
 
     def _signed(self, line: Line, role: str) -> bool:
-        person = self._operators.get(str((line.body or {}).get(role)))
-        if person is None or line.body is None:
-            return False
-        message = signed_bytes(line.body)
-        return any(
-            keyid == person.keyid and self._check(person.pem, message, signature)
-            for keyid, signature in line.signatures
-        )
+        return is_signed(line, role, self._operators, self._check)
 
     def _why_unsigned(self, line: Line, role: str = "operator") -> str:
         prefix = "" if role == "operator" else "second_"
-        if not line.signatures:
-            return f"{prefix}unsigned"
-        person = self._operators.get(str((line.body or {}).get(role)))
-        if person is None:
-            return f"{prefix}unregistered"
-        made = any(keyid == person.keyid for keyid, _ in line.signatures)
-        return f"{prefix}bad_signature" if made else f"{prefix}unsigned"
+        return prefix + why_unsigned(line, role, self._operators)
 
 
 def _why_meaningless(body: Mapping[str, Any]) -> str | None:

@@ -40,7 +40,9 @@ __all__ = [
     "LineSigner",
     "SignatureCheck",
     "append_line",
+    "append_lines",
     "compose_line",
+    "line_sha256",
     "read_lines",
     "sign_line",
     "signed_bytes",
@@ -100,20 +102,24 @@ def compose_line(
     reason: str,
     operator: str,
     second_operator: str | None = None,
+    place: tuple[int, str] | None = None,
 ) -> dict[str, Any]:
     """The unsigned line that would come next in a book; every signer signs this very object.
 
     Args:
         path: The book's file, which may not exist yet.
         act: Members of the act itself.
+        place: Its number and the hash of the line before, when several lines are composed at once.
     """
-    lines = read_lines(path)
+    if place is None:
+        lines = read_lines(path)
+        place = len(lines) + 1, lines[-1].sha256 if lines else GENESIS
     return {
         **act,
         "type": LINE_TYPE,
         "book": book,
-        "seq": len(lines) + 1,
-        "prev": lines[-1].sha256 if lines else GENESIS,
+        "seq": place[0],
+        "prev": place[1],
         "at": at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "reason": reason,
         "operator": operator,
@@ -132,32 +138,48 @@ def sign_line(body: Mapping[str, object], signer: LineSigner) -> dict[str, str]:
     return {"keyid": signer.keyid, "sig": signature}
 
 
+def line_sha256(body: Mapping[str, object], signatures: Sequence[Mapping[str, str]]) -> str:
+    """What the next line must name as the one before, once this one is appended."""
+    return _sha256(_signed_text(body, signatures))
+
+
 def append_line(
     path: Path, body: Mapping[str, object], signatures: Sequence[Mapping[str, str]]
 ) -> None:
-    """Appends one line durably; the chain is checked again under the lock.
+    """Appends one line durably; see `append_lines`."""
+    append_lines(path, [(body, signatures)])
+
+
+def append_lines(
+    path: Path,
+    signed: Sequence[tuple[Mapping[str, object], Sequence[Mapping[str, str]]]],
+) -> None:
+    """Appends lines durably, all or none; the chain is checked again under the lock.
 
     Raises:
-        LandingError: Another line came first (`line_overtaken`), or the line is malformed.
+        LandingError: Another line came first (`line_overtaken`), or a line is malformed.
     """
-    text = _dumps({**body, "signatures": [dict(entry) for entry in signatures]})
+    texts = [_signed_text(body, signatures) for body, signatures in signed]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         data = file.read(MAX_BOOK_BYTES + 1)
         whole = _split(data)
-        candidate = _line(len(whole) + 1, text, _sha256(whole[-1]) if whole else GENESIS)
-        if candidate.body is None or not candidate.chained or len(data) > MAX_BOOK_BYTES:
-            raise LandingError(
-                got=f"a line for place {body.get('seq')} of {path.name}",
-                expected=f"a well-formed line for place {len(whole) + 1}, naming the line before",
-                remedy="Compose the line again and have everyone sign it again",
-                code="line_overtaken",
-            )
+        last = _sha256(whole[-1]) if whole else GENESIS
+        for number, text in enumerate(texts, start=len(whole) + 1):
+            candidate = _line(number, text, last)
+            if candidate.body is None or not candidate.chained or len(data) > MAX_BOOK_BYTES:
+                raise LandingError(
+                    got=f"a line for place {number} of {path.name} that does not fit there",
+                    expected="a well-formed line that names the line before",
+                    remedy="Compose the line again and have everyone sign it again",
+                    code="line_overtaken",
+                )
+            last = candidate.sha256
         # A crash may have torn the last line: it keeps its place, and ends here.
         torn = b"" if not data or data.endswith(b"\n") else b"\n"
-        file.write(torn + text + b"\n")
+        file.write(torn + b"".join(text + b"\n" for text in texts))
         file.flush()
         os.fsync(file.fileno())
 
@@ -184,6 +206,10 @@ def read_lines(path: Path) -> list[Line]:
         lines.append(_line(number, text, previous))
         previous = lines[-1].sha256
     return lines
+
+
+def _signed_text(body: Mapping[str, object], signatures: Sequence[Mapping[str, str]]) -> bytes:
+    return _dumps({**body, "signatures": [dict(entry) for entry in signatures]})
 
 
 def _split(data: bytes) -> list[bytes]:

@@ -150,3 +150,24 @@ class BookSide(RailSide):
             "line_status": "valid",
         }
         self.world.own("controls", **(line | over))
+
+    def act(self, book: str, action: str, act_id: str, by: str = "op_a", **members: Any) -> None:
+        """One line of a book of people's acts about this tenant."""
+        rows = self.world.rows[f"tieout/{book}"]
+        line = {
+            "seq": len(rows) + 1,
+            "act_id": act_id,
+            "action": action,
+            "tenant_id": self.tenant,
+            "operator": by,
+            "at": AS_OF - timedelta(days=1) + timedelta(seconds=len(rows)),
+            "reason": "test",
+            "line_status": "valid",
+            "line_sha256": f"{len(rows) + 1:064x}",
+        }
+        self.world.own(book, **(line | members))
+
+    def two_people(self, book: str, act_id: str, **members: Any) -> None:
+        """A proposal by one operator and its approval by another."""
+        self.act(book, "propose", act_id, **members)
+        self.act(book, "approve", act_id, by="op_b")

@@ -107,11 +107,20 @@ def recoveries(world: World) -> None:
 def given_up(world: World) -> None:
     written = _partner(world, "t_written_off", ("a", 10_000))
     written.dispute("a", 4000, fee=0, status="lost")
-    written.control("write_off_cents|USD|pa", "1000")
-    written.control("repayment_cents|USD|pa", "500")
-    written.control("write_off_cents|USD|pa", "900", second_operator=None)
-    written.control("write_off_cents|USD|pa", "900", second_operator="op_a")
-    written.control("write_off_cents|USD|pa", "900", line_status="void")
+    debt = {"party_id": "pa", "currency": "USD"}
+    given = {**debt, "entry_kind": "write_off"}
+    written.two_people("write_offs", "wof_1", amount_cents=1000, **given)
+    written.two_people("write_offs", "wof_2", amount_cents=500, entry_kind="repayment", **debt)
+    written.act("write_offs", "propose", "wof_alone", amount_cents=900, **given)
+    written.act("write_offs", "propose", "wof_self", amount_cents=900, **given)
+    written.act("write_offs", "approve", "wof_self", by="op_a")
+    written.act("write_offs", "propose", "wof_void", amount_cents=900, **given)
+    written.act("write_offs", "approve", "wof_void", by="op_b", line_status="void")
+    written.act("write_offs", "propose", "wof_bad", amount_cents=900, line_status="void", **given)
+    written.act("write_offs", "approve", "wof_bad", by="op_b")
+    written.two_people("write_offs", "wof_back", amount_cents=700, **given)
+    written.act("write_offs", "revoke", "wof_back", by="op_c")
+    written.control("write_off_cents|USD|pa", "900")
     covered = _partner(world, "t_covered", ("a", 10_000))
     covered.dispute("a", 800, fee=0)
     covered.hold("h", 1000, held_of="a")
@@ -195,6 +204,30 @@ def test_write_offs_and_repayments_need_two_operators(warehouse: Warehouse) -> N
     row = warehouse.exposure("t_written_off")
     assert (row["written_off_cents"], row["repaid_cents"]) == (1000, 500)
     assert row["outstanding_cents"] == 2500
+
+
+def test_every_write_off_that_does_not_count_says_why(warehouse: Warehouse) -> None:
+    found = warehouse.rows("select * from write_offs where tenant_id = 't_written_off'")
+    shown = {row["write_off_id"]: (row["write_off_status"], row["void_code"]) for row in found}
+    assert shown == {
+        "wof_1": ("approved", None),
+        "wof_2": ("approved", None),
+        "wof_alone": ("proposed", None),
+        "wof_self": ("void", "self_approved"),
+        "wof_void": ("proposed", None),
+        "wof_bad": ("void", None),
+        "wof_back": ("revoked", None),
+    }
+
+
+def test_a_revoked_write_off_posts_the_reverse_and_leaves_no_residual(
+    warehouse: Warehouse,
+) -> None:
+    found = warehouse.rows(
+        "select posting, amount_cents from work.intermediate.int_write_offs "
+        "where write_off_id = 'wof_back' order by posting"
+    )
+    assert [tuple(row.values()) for row in found] == [("posted", 700), ("reversed", -700)]
 
 
 def test_a_holdback_covers_but_does_not_reduce_a_debt(warehouse: Warehouse) -> None:

@@ -148,6 +148,29 @@ fee_items as (
     where fee_variance_cents <> 0
 ),
 
+-- What was certified and what is there now; its money is explained, so nothing of it is unexplained.
+restated_items as (
+    select
+        tenant_id,
+        'restated' as item_kind,
+        certification_id || ':' || figure as item_key,
+        cast(null as {{ dbt.type_string() }}) as party_id,
+        period,
+        currency,
+        'RESTATED' as reason_code,
+        certified_cents as expected_cents,
+        amount_cents as actual_cents,
+        0 as balance_effect_cents,
+        0 as unexplained_cents,
+        certification_id as kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as rail_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        certified_at as since_at,
+        certified_at as expected_by
+    from {{ ref('int_certified_figures') }}
+    where amount_cents <> certified_cents
+),
+
 items as (
     select * from payout_items
     union all
@@ -160,6 +183,8 @@ items as (
     select * from movement_items
     union all
     select * from fee_items
+    union all
+    select * from restated_items
 ),
 
 final as (

@@ -58,9 +58,9 @@ final as (
             when 'medium' then 3
             else 4
         end as bigint) as priority,
-        cast('open' as {{ dbt.type_string() }}) as triage_status,
-        cast(codes.owner as {{ dbt.type_string() }}) as owner,
-        cast(null as {{ dbt.type_string() }}) as override_id,
+        coalesce(triage.triage_status, 'open') as triage_status,
+        coalesce(triage.owner, codes.owner) as owner,
+        overrides.override_id,
         codes.meaning
         || '. Expected ' || cast(aged.expected_cents as {{ dbt.type_string() }})
         || ', found ' || cast(aged.actual_cents as {{ dbt.type_string() }})
@@ -69,6 +69,15 @@ final as (
     from aged
     left join {{ ref('reason_codes') }} as codes
         on aged.reason_code = codes.reason_code
+    left join {{ ref('int_triage') }} as triage
+        on
+            aged.tenant_id = triage.tenant_id
+            and aged.break_id = triage.break_id
+    left join {{ ref('int_break_overrides') }} as overrides
+        on
+            aged.tenant_id = overrides.tenant_id
+            and aged.break_id = overrides.break_id
+            and overrides.is_named
 )
 
 select *

@@ -1,0 +1,278 @@
+"""What each book of people's acts may say: its actions and the members of their lines.
+
+Belongs here: names, forms and limits of members. Does not belong here: signatures and the chain
+(act_book.py), or whether an act has an effect: two people, expiry and amounts are judged in SQL,
+where everybody can see why.
+
+An act that needs two people is two lines: `propose` by one, and `approve` by another that names the
+proposal's id. The id follows from the bytes of the proposal, so what is approved is what was read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from ingest.controls.tables import CERTIFICATIONS, ERASURES, OVERRIDES, TRIAGE, WRITE_OFFS
+from ingest.tables import TIMESTAMP, TableSpec
+
+__all__ = [
+    "ACT_BOOKS",
+    "CERTIFICATION_BOOK",
+    "ERASURE_BOOK",
+    "OVERRIDE_BOOK",
+    "RESOLUTIONS",
+    "TRIAGE_BOOK",
+    "TRIAGE_STATUSES",
+    "WRITE_OFF_BOOK",
+    "ActBook",
+    "act_members",
+    "why_malformed",
+]
+
+TRIAGE_STATUSES: Final = ("open", "acknowledged", "in_progress", "resolved", "dismissed")
+RESOLUTIONS: Final = (
+    "auto_cleared",
+    "fixed_by_booking",
+    "accepted_by_business",
+    "written_off",
+    "merged_duplicate",
+    "source_corrected",
+    "expired_override",
+)
+MAX_NOTE: Final = 500
+_MAX_CENTS: Final = (1 << 53) - 1
+_SHA: Final = re.compile(r"[0-9a-f]{64}")
+_PERIOD: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_CURRENCY: Final = re.compile(r"[A-Z][A-Z0-9_]{2,11}")
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_ACT_ID: Final = re.compile(r"[a-z]{3}_[0-9a-f]{24}")
+# Neither blanks nor an @: no credentials in an address, and no person's own address.
+_LINK: Final = re.compile(r"https?://[^\s@]{1,400}|packet:[0-9a-f]{64}")
+
+Check = Callable[[Any], bool]
+
+
+def _matches(pattern: re.Pattern[str]) -> Check:
+    return lambda value: type(value) is str and bool(pattern.fullmatch(value))
+
+
+def _text(limit: int) -> Check:
+    return lambda v: type(v) is str and 0 < len(v) <= limit and v.isprintable()
+
+
+def _one_of(*names: str) -> Check:
+    return lambda value: value in names
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return bool(_matches(_TIME)(value)) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) is int and 0 < value <= _MAX_CENTS
+
+
+def _is_signed_amount(value: Any) -> bool:
+    return type(value) is int and abs(value) <= _MAX_CENTS
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= _MAX_CENTS
+
+
+_ID: Final = _text(300)
+_MEMBERS: Final[Mapping[str, Check]] = MappingProxyType(
+    {
+        "act_id": _matches(_ACT_ID),
+        "amount_cents": _is_amount,
+        "batches": _is_count,
+        "break_id": _ID,
+        "condition_code": _matches(_CODE),
+        "currency": _matches(_CURRENCY),
+        "drift_cents": _is_signed_amount,
+        "due_at": _is_time,
+        "entry_kind": _one_of("write_off", "repayment"),
+        "evidence_url": _matches(_LINK),
+        "expires_at": _is_time,
+        "figures_sha256": _matches(_SHA),
+        "note": _text(MAX_NOTE),
+        "observed": lambda value: type(value) is str and len(value) <= 500,
+        "owner": _text(80),
+        "packet_sha256": _matches(_SHA),
+        "party_id": _ID,
+        "payout_key": _ID,
+        "period": _matches(_PERIOD),
+        "reason_code": _matches(_CODE),
+        "resolution": _one_of(*RESOLUTIONS),
+        "row_count": _is_count,
+        "run_id": _text(60),
+        "tenant_id": _ID,
+        "triage_status": _one_of(*TRIAGE_STATUSES),
+        "verdict": _one_of("reconciled", "reconciled_with_pending", "reconciled_with_warnings"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class ActBook:
+    """One book of people's acts.
+
+    Attributes:
+        name: Stem of its file under `controls/`, part of what its lines are signed for, and the
+            role that its signers need.
+        prefix: Begins the ids of its acts.
+        table: Where its lines land.
+        actions: Members of each action, the optional ones ending in `?`.
+        opening: Actions whose own line gives the act its id; the others name one.
+    """
+
+    name: str
+    prefix: str
+    table: TableSpec
+    actions: Mapping[str, tuple[str, ...]]
+    opening: tuple[str, ...] = ("propose",)
+
+    @property
+    def file(self) -> Path:
+        """The book's file below a home."""
+        return Path("controls") / f"{self.name}.jsonl"
+
+    @property
+    def head_file(self) -> Path:
+        """Where is kept how far the book reached."""
+        return Path("state") / f"{self.name}.head.json"
+
+
+_DECIDE: Final = {"approve": ("tenant_id", "act_id"), "revoke": ("tenant_id", "act_id")}
+
+OVERRIDE_BOOK: Final = ActBook(
+    "overrides",
+    "ovr",
+    OVERRIDES,
+    {
+        "propose": (
+            "tenant_id",
+            *("break_id?", "payout_key?", "condition_code?", "observed?"),
+            *("reason_code?", "drift_cents?"),
+            *("amount_cents", "currency", "evidence_url", "expires_at"),
+        ),
+        **_DECIDE,
+    },
+)
+WRITE_OFF_BOOK: Final = ActBook(
+    "write_offs",
+    "wof",
+    WRITE_OFFS,
+    {
+        "propose": (
+            "tenant_id",
+            *("entry_kind", "party_id?", "break_id?"),
+            *("amount_cents", "currency", "evidence_url"),
+        ),
+        **_DECIDE,
+    },
+)
+CERTIFICATION_BOOK: Final = ActBook(
+    "certifications",
+    "crt",
+    CERTIFICATIONS,
+    {
+        "propose": (
+            "tenant_id",
+            *("period", "verdict", "run_id", "packet_sha256", "figures_sha256"),
+        ),
+        "approve": ("tenant_id", "act_id", "figures_sha256"),
+        "revoke": ("tenant_id", "act_id"),
+    },
+)
+TRIAGE_BOOK: Final = ActBook(
+    "triage",
+    "tri",
+    TRIAGE,
+    {
+        "assign": ("tenant_id", "break_id", "owner", "due_at?", "triage_status?"),
+        "note": ("tenant_id", "break_id", "note", "triage_status?"),
+        "resolve": ("tenant_id", "break_id", "triage_status", "resolution?", "note?"),
+        "import": (
+            "tenant_id",
+            "break_id",
+            *("triage_status?", "owner?", "due_at?", "note?", "resolution?"),
+        ),
+    },
+    opening=("assign", "note", "resolve", "import"),
+)
+ERASURE_BOOK: Final = ActBook(
+    "erasures",
+    "era",
+    ERASURES,
+    {
+        "propose": ("tenant_id",),
+        **_DECIDE,
+        "done": ("tenant_id", "act_id", "batches", "row_count"),
+    },
+)
+
+ACT_BOOKS: Final = (
+    OVERRIDE_BOOK,
+    WRITE_OFF_BOOK,
+    CERTIFICATION_BOOK,
+    TRIAGE_BOOK,
+    ERASURE_BOOK,
+)
+
+
+def why_malformed(book: ActBook, act: Mapping[str, Any]) -> str | None:
+    """The member that is missing, unknown or not of its form; `action` for an unknown action.
+
+    Returns:
+        None when the act may be written.
+    """
+    listed = book.actions.get(str(act.get("action")))
+    if listed is None:
+        return "action"
+    names = {name.removesuffix("?"): name.endswith("?") for name in listed}
+    for name in sorted(act.keys() - names.keys() - {"action"}):
+        return str(name)
+    for name, optional in names.items():
+        value = act.get(name)
+        if value is None and optional:
+            continue
+        if not _MEMBERS[name](value):
+            return name
+    return _why_contradicting(book, act)
+
+
+def act_members(book: ActBook, act: Mapping[str, Any]) -> dict[str, object]:
+    """Members of an act as its table holds them; times are aware."""
+    listed = {column.name: column.type for column in book.table.columns}
+    found: dict[str, object] = {}
+    for name, value in act.items():
+        if name in _MEMBERS and name in listed and value is not None:
+            is_time = listed[name] == TIMESTAMP
+            found[name] = datetime.fromisoformat(value) if is_time else value
+    return found
+
+
+def _why_contradicting(book: ActBook, act: Mapping[str, Any]) -> str | None:
+    """Members that are well-formed each and say nothing together."""
+    if book is OVERRIDE_BOOK and act["action"] == "propose":
+        of_break = {"break_id", "reason_code", "drift_cents"}
+        of_condition = {"payout_key", "condition_code", "observed"}
+        given = {name for name in of_break | of_condition if act.get(name) is not None}
+        return None if given in (of_break, of_condition) else "break_id"
+    if book is WRITE_OFF_BOOK and act["action"] == "propose" and act.get("break_id") is not None:
+        return None if act["entry_kind"] == "write_off" else "entry_kind"
+    if book is TRIAGE_BOOK and act.get("resolution") is not None:
+        closed = ("resolved", "dismissed")
+        return None if act.get("triage_status") in closed else "triage_status"
+    return None

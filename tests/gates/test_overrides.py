@@ -1,0 +1,146 @@
+"""An override lifts what two people accepted, at that amount, until its end, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.gates.conftest import Warehouse
+from tests.gates.landed import AS_OF, World, planted
+from tests.gates.partner import Partner
+
+DAY = timedelta(days=1)
+OPEN = {"drift_cents": 5000, "amount_cents": 5000, "reason_code": "MISSING_EXTERNAL"}
+
+# Tenant: what the proposal says other than it should, who approves, the void code.
+CASES: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
+    "two_people": ({}, "op_b", None),
+    "more_than_enough": ({"amount_cents": 9000}, "op_b", None),
+    "one_person": ({}, "op_a", "self_approved"),
+    "too_little": ({"amount_cents": 4999}, "op_b", "over_amount"),
+    "other_drift": ({"drift_cents": 4000}, "op_b", "drift_changed"),
+    "other_reason": ({"reason_code": "AMOUNT_UNDER"}, "op_b", "drift_changed"),
+    "other_currency": ({"currency": "EUR"}, "op_b", "drift_changed"),
+    "ended": ({"expires_at": AS_OF - DAY / 2}, "op_b", "expired"),
+    "ends_now": ({"expires_at": AS_OF}, "op_b", "expired"),
+    "nobody": ({}, None, None),
+}
+
+
+def broken(world: World, tenant: str) -> tuple[Partner, str]:
+    """A party with a payout to release, and an older one that the rail never saw."""
+    partner = Partner(world, tenant)
+    key = partner.pay(5000, period="2026-02")
+    partner.operation(key, 5000, "confirmed")
+    partner.pay()
+    digest = hashlib.sha256(f"{tenant}|payout|{key}|USD".encode()).hexdigest()
+    return partner, f"brk_{digest[:24]}"
+
+
+def proposal(break_id: str, **over: Any) -> dict[str, Any]:
+    return {
+        "break_id": break_id,
+        "currency": "USD",
+        "evidence_url": "https://tickets.example/1",
+        "expires_at": AS_OF + DAY,
+        **OPEN,
+        **over,
+    }
+
+
+@planted
+def overridden(world: World) -> None:
+    for name, (over, approver, _) in CASES.items():
+        tenant = f"t_override_{name}"
+        partner, break_id = broken(world, tenant)
+        partner.act("overrides", "propose", f"ovr_{name}", **proposal(break_id, **over))
+        if approver is not None:
+            partner.act("overrides", "approve", f"ovr_{name}", by=approver)
+    partner, break_id = broken(world, "t_override_revoked")
+    partner.two_people("overrides", "ovr_revoked", **proposal(break_id))
+    partner.act("overrides", "revoke", "ovr_revoked", by="op_c")
+    partner, break_id = broken(world, "t_override_late")
+    partner.act("overrides", "propose", "ovr_late", **proposal(break_id))
+    partner.act("overrides", "approve", "ovr_late", by="op_b", at=AS_OF + DAY)
+    partner, break_id = broken(world, "t_override_of_others")
+    stranger, _ = broken(world, "t_override_stranger")
+    stranger.two_people("overrides", "ovr_stranger", **proposal(break_id))
+    partner, _ = broken(world, "t_override_switch")
+    partner.control("payout_kill_switch", "true", action="kill")
+    (march,) = (row for row in [partner.key("2026-03")])
+    partner.two_people(
+        "overrides",
+        "ovr_switch",
+        payout_key=march,
+        condition_code="PAYOUT_KILL_SWITCH_ACTIVE",
+        observed="true",
+        amount_cents=10**9,
+        currency="USD",
+        evidence_url="https://tickets.example/2",
+        expires_at=AS_OF + DAY,
+    )
+
+
+def shown(warehouse: Warehouse, override_id: str) -> tuple[str, str | None]:
+    (row,) = warehouse.rows("select * from overrides where override_id = ?", override_id)
+    return row["override_status"], row["void_code"]
+
+
+def march(warehouse: Warehouse, tenant: str) -> set[str]:
+    (key,) = (key for key in warehouse.gates(tenant) if ":2026-03:" in key)
+    return warehouse.held(tenant, key)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_override_counts_only_as_two_people_approved_it(warehouse: Warehouse, name: str) -> None:
+    _, approver, code = CASES[name]
+    status = "proposed" if approver is None else "void" if code else "effective"
+    assert shown(warehouse, f"ovr_{name}") == (status, code)
+    held = march(warehouse, f"t_override_{name}")
+    assert held == (set() if status == "effective" else {"OPEN_BREAK"})
+
+
+def test_the_drift_names_its_override_and_stays_a_break(warehouse: Warehouse) -> None:
+    drift = warehouse.rows("select * from reconciliation_drift where override_id is not null")
+    assert {row["override_id"] for row in drift} == {"ovr_two_people", "ovr_more_than_enough"}
+    assert {row["outcome"] for row in drift} == {"break"}
+    verdicts = warehouse.rows(
+        "select verdict from reconciliation_runs "
+        "where tenant_id = 't_override_two_people' and period = '2026-02'"
+    )
+    assert [row["verdict"] for row in verdicts] == ["breaks"]
+
+
+def test_a_revocation_ends_it(warehouse: Warehouse) -> None:
+    assert shown(warehouse, "ovr_revoked") == ("revoked", None)
+    assert march(warehouse, "t_override_revoked") == {"OPEN_BREAK"}
+
+
+def test_an_approval_after_the_as_of_is_not_known_yet(warehouse: Warehouse) -> None:
+    assert shown(warehouse, "ovr_late") == ("proposed", None)
+    assert march(warehouse, "t_override_late") == {"OPEN_BREAK"}
+
+
+def test_a_tenant_overrides_its_own_breaks_only(warehouse: Warehouse) -> None:
+    assert shown(warehouse, "ovr_stranger") == ("void", "break_gone")
+    assert march(warehouse, "t_override_of_others") == {"OPEN_BREAK"}
+
+
+def test_a_switch_cannot_be_overridden(warehouse: Warehouse) -> None:
+    assert shown(warehouse, "ovr_switch") == ("void", "not_overridable")
+    assert "PAYOUT_KILL_SWITCH_ACTIVE" in march(warehouse, "t_override_switch")
+
+
+def test_emergency_switch_evidence_destination_and_capability_are_never_overridable(
+    warehouse: Warehouse,
+) -> None:
+    rows = warehouse.rows("select * from work.seeds.gate_conditions where overridable")
+    assert {row["condition_code"] for row in rows} == {
+        "OPEN_BREAK",
+        "DAILY_MISMATCH_THRESHOLD",
+        "UNATTRIBUTED_EXPOSURE",
+        "CROSS_PROVIDER_EXPOSURE",
+    }

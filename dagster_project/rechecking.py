@@ -1,8 +1,8 @@
 """What is read again immediately before each payment; whatever changed since the decision holds.
 
 Belongs here: the decision's own signature, operator and kernel controls with their caps, overrides
-that ended, and the rail's word on account, balance, disputes and other transfers. Does not belong here: when these are
-asked (`ingest.payouts` asks right before each intent), or a gate (dbt decided).
+that ended, and the rail's word on account, balance, disputes and other transfers. Does not belong
+here: when these are asked (`ingest.payouts` asks before each intent), or a gate (dbt decided).
 
 A failed read raises, and enforcement holds on anything raised.
 """

@@ -92,6 +92,13 @@ def _breaks(run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
             "party_id": row["party_id"],
             "first_seen_at": row["first_seen_at"],
             "source_complete": row["tenant_id"] in complete,
+            "lifecycle": row["lifecycle"],
+            "expected_cents": row["expected_cents"],
+            "actual_cents": row["actual_cents"],
+            "kernel_object_id": row["kernel_object_id"],
+            "rail_object_id": row["rail_object_id"],
+            "payout_key": row["payout_key"],
+            "expected_by": row["expected_by"],
         }
 
 

@@ -236,7 +236,9 @@ class _PacketRows:
     period: str
 
     def __iter__(self) -> Iterator[dict[str, object]]:
-        return _plain(self.marts.rows(self.name, tenant_id=self.tenant, period=self.period))
+        rows = self.marts.rows(self.name, tenant_id=self.tenant, period=self.period)
+        # What was resolved since the run before says something of that run, not of the period.
+        return _plain(row for row in rows if row.get("lifecycle") != "resolved")
 
 
 @dataclass(frozen=True)

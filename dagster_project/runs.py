@@ -93,7 +93,8 @@ def begin(
         run = Run(
             run_id=new_run_id(now),
             as_of=cut_off,
-            known_at=now,
+            # What was learnt after an earlier as_of is not part of its answer.
+            known_at=cut_off if as_of is not None else now,
             started_at=now,
             tenants=tenants,
             full=full,

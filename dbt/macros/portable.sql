@@ -28,6 +28,17 @@
     ({{ numerator }} div nullif({{ denominator }}, 0))
 {%- endmacro %}
 
+{#- amount * part / whole, truncated, without an overflow in between; null where the whole is 0. -#}
+{% macro share_of(amount, part, whole) -%}
+    {{ return(adapter.dispatch('share_of', 'tieout')(amount, part, whole)) }}
+{%- endmacro %}
+{% macro duckdb__share_of(amount, part, whole) -%}
+    cast((cast({{ amount }} as hugeint) * ({{ part }})) // nullif({{ whole }}, 0) as bigint)
+{%- endmacro %}
+{% macro spark__share_of(amount, part, whole) -%}
+    cast((cast({{ amount }} as decimal(19, 0)) * cast({{ part }} as decimal(19, 0))) div nullif({{ whole }}, 0) as bigint)
+{%- endmacro %}
+
 {#- A stable id: a prefix and 24 hex digits of a sha256 over the parts, absent parts marked. -#}
 {% macro hash_id(prefix, parts) -%}
     '{{ prefix }}_' || substr({{ sha256_hex(join_parts(parts)) }}, 1, 24)

@@ -68,6 +68,7 @@ final as (
         case when collected_cents < expected_cents then expected_cents - collected_cents else 0 end as open_cents,
         case when collected_cents > expected_cents then collected_cents - expected_cents else 0 end as excess_cents,
         receipted_at,
+        collected_at,
         expected_by,
         case
             when collected_cents = expected_cents then null

@@ -20,11 +20,8 @@ shares as (
         transfers.allocated_cents,
         sources.source_type,
         sources.source_id,
-        {{ int_div(
-            'sources.amount_cents * (transfers.before_cents + transfers.allocated_cents)',
-            'transfers.expected_cents'
-        ) }}
-        - {{ int_div('sources.amount_cents * transfers.before_cents', 'transfers.expected_cents') }} as share_cents,
+        {{ share_of('sources.amount_cents', 'transfers.before_cents + transfers.allocated_cents', 'transfers.expected_cents') }}
+        - {{ share_of('sources.amount_cents', 'transfers.before_cents', 'transfers.expected_cents') }} as share_cents,
         row_number() over (
             partition by transfers.transfer_id
             order by

@@ -45,6 +45,7 @@ final as (
         currency,
         receipt_id,
         period,
+        occurred_at,
         refunded_cents,
         case
             when before_cents >= expected_cents then 0

@@ -1,12 +1,29 @@
--- grain: one tenant, day and currency with open breaks; the day is the one a break was first seen on
-with breaks as (
+-- grain: one tenant, day and currency with breaks; the day is the one a break first was a break on, resolved since or not
+with open_breaks as (
     select
-        tenant_id,
-        cast(cast(first_seen_at as date) as {{ dbt.type_string() }}) as day,
-        currency,
-        case when drift_cents < 0 then -drift_cents else drift_cents end as drift_cents
-    from {{ ref('reconciliation_drift') }}
-    where outcome = 'break'
+        drift.break_id,
+        drift.tenant_id,
+        drift.currency,
+        run.as_of,
+        case when drift.drift_cents < 0 then -drift.drift_cents else drift.drift_cents end as gross_cents
+    from {{ ref('reconciliation_drift') }} as drift
+    cross join {{ ref('stg_tieout__run') }} as run
+    where drift.outcome = 'break'
+),
+
+-- A later green cannot hide an earlier red: what was a break on a day stays counted on it.
+breaks as (
+    select
+        coalesce(open_breaks.tenant_id, history.tenant_id) as tenant_id,
+        cast(cast(coalesce(history.first_break_at, open_breaks.as_of) as date) as {{ dbt.type_string() }}) as day,
+        coalesce(open_breaks.currency, history.first_currency) as currency,
+        coalesce(open_breaks.gross_cents, history.largest_break_cents, 0) as gross_cents
+    from open_breaks
+    full outer join {{ ref('int_item_history') }} as history
+        on open_breaks.break_id = history.break_id
+    where
+        open_breaks.break_id is not null
+        or history.first_break_at is not null
 ),
 
 counted as (
@@ -15,11 +32,12 @@ counted as (
         day,
         currency,
         count(*) as mismatch_count,
-        {{ sum_cents('drift_cents') }} as gross_drift_cents
+        {{ sum_cents('gross_cents') }} as gross_drift_cents
     from breaks
     group by tenant_id, day, currency
 ),
 
+-- A currency without a threshold has no number of breaks that would be too few to matter.
 final as (
     select
         counted.tenant_id,
@@ -29,8 +47,13 @@ final as (
         counted.gross_drift_cents,
         thresholds.threshold_count,
         thresholds.threshold_cents,
-        counted.mismatch_count >= thresholds.threshold_count
-        or counted.gross_drift_cents >= thresholds.threshold_cents as breached
+        coalesce(counted.mismatch_count >= thresholds.threshold_count, true) as breached_by_count,
+        coalesce(counted.gross_drift_cents >= thresholds.threshold_cents, true) as breached_by_money,
+        coalesce(
+            counted.mismatch_count >= thresholds.threshold_count
+            or counted.gross_drift_cents >= thresholds.threshold_cents,
+            true
+        ) as breached
     from counted
     left join {{ ref('mismatch_thresholds') }} as thresholds
         on counted.currency = thresholds.currency

@@ -1,30 +1,13 @@
--- grain: one break or pending item, and each break resolved since the run before
-with run as (
-    select *
-    from {{ ref('stg_tieout__run') }}
-),
-
-open_items as (
+-- grain: one break or pending item, and each that was resolved since the publication before
+with aged as (
     select
         items.*,
-        run.as_of,
-        coalesce(history.first_seen_at, run.as_of) as first_seen_at,
         case
-            when history.break_id is null then 'new'
-            when history.in_newest_earlier_run then 'persisting'
-            else 'reopened'
-        end as lifecycle
-    from {{ ref('int_open_items') }} as items
-    cross join run
-    left join {{ ref('int_item_history') }} as history
-        on items.break_id = history.break_id
-),
-
-aged as (
-    select
-        *,
-        case when as_of < expected_by then 0 else {{ days_between('expected_by', 'as_of') }} end as age_days
-    from open_items
+            when run.as_of < items.expected_by then 0
+            else {{ days_between('items.expected_by', 'run.as_of') }}
+        end as age_days
+    from {{ ref('int_item_lifecycles') }} as items
+    cross join {{ ref('stg_tieout__run') }} as run
 ),
 
 final as (
@@ -52,7 +35,7 @@ final as (
             else '31+'
         end as ageing_bucket,
         aged.lifecycle,
-        cast(case aged.severity
+        cast(case codes.severity
             when 'critical' then 1
             when 'high' then 2
             when 'medium' then 3
@@ -65,7 +48,12 @@ final as (
         || '. Expected ' || cast(aged.expected_cents as {{ dbt.type_string() }})
         || ', found ' || cast(aged.actual_cents as {{ dbt.type_string() }})
         || ' ' || aged.currency || ' minor units. '
-        || codes.suggested_action || '.' as explanation
+        || case
+            when aged.lifecycle = 'resolved' then 'Resolved since the publication before'
+            when not aged.is_found then 'Its source was not read again or no longer verifies, so it stays open'
+            else codes.suggested_action
+        end
+        || '.' as explanation
     from aged
     left join {{ ref('reason_codes') }} as codes
         on aged.reason_code = codes.reason_code

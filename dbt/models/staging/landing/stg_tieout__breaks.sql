@@ -1,4 +1,4 @@
--- grain: one open item of one publication
+-- grain: one item of one publication, those it called resolved included
 with
 {{ all_landed('tieout', 'breaks') }},
 
@@ -10,10 +10,17 @@ final as (
         break_id,
         outcome,
         reason_code,
+        coalesce(lifecycle, 'persisting') as lifecycle,
+        expected_cents,
+        actual_cents,
         drift_cents,
         currency,
         period,
         party_id,
+        kernel_object_id,
+        rail_object_id,
+        payout_key,
+        expected_by,
         first_seen_at,
         source_complete,
         received_at

@@ -1,0 +1,88 @@
+-- grain: one tenant, currency, month opened and month cleared (null: still open): money that waited for the other side
+with payouts as (
+    select
+        positions.tenant_id,
+        positions.currency,
+        positions.generated_at as opened_at,
+        allocations.created_at as cleared_at,
+        allocations.allocated_cents as amount_cents
+    from {{ ref('int_transfer_allocations') }} as allocations
+    inner join {{ ref('int_payout_positions') }} as positions
+        on
+            allocations.tenant_id = positions.tenant_id
+            and allocations.payout_key = positions.payout_key
+    where allocations.allocated_cents > 0
+),
+
+collections as (
+    select
+        tenant_id,
+        currency,
+        receipted_at as opened_at,
+        collected_at as cleared_at,
+        matched_cents as amount_cents
+    from {{ ref('int_collection_positions') }}
+    where matched_cents > 0
+),
+
+refunds as (
+    select
+        positions.tenant_id,
+        positions.currency,
+        positions.refundable_at as opened_at,
+        allocations.occurred_at as cleared_at,
+        allocations.allocated_cents as amount_cents
+    from {{ ref('int_refund_allocations') }} as allocations
+    inner join {{ ref('int_refund_positions') }} as positions
+        on
+            allocations.tenant_id = positions.tenant_id
+            and allocations.charge_id = positions.charge_id
+            and allocations.currency = positions.currency
+    where allocations.allocated_cents > 0
+),
+
+open_items as (
+    select
+        tenant_id,
+        currency,
+        since_at as opened_at,
+        cast(null as {{ dbt.type_timestamp() }}) as cleared_at,
+        unexplained_cents as amount_cents
+    from {{ ref('int_open_items') }}
+),
+
+spans as (
+    select * from payouts
+    union all
+    select * from collections
+    union all
+    select * from refunds
+    union all
+    select * from open_items
+),
+
+-- Money that came before its reason was never open: it opens and clears in the month of the later one.
+dated as (
+    select
+        tenant_id,
+        currency,
+        {{ period_of('opened_at') }} as opened_period,
+        case when cleared_at < opened_at then {{ period_of('opened_at') }} else {{ period_of('cleared_at') }} end as cleared_period,
+        amount_cents
+    from spans
+),
+
+final as (
+    select
+        tenant_id,
+        currency,
+        opened_period,
+        cleared_period,
+        {{ sum_cents('amount_cents') }} as amount_cents,
+        count(*) as items
+    from dated
+    group by tenant_id, currency, opened_period, cleared_period
+)
+
+select *
+from final

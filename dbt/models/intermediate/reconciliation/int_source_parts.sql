@@ -1,0 +1,170 @@
+-- grain: one receipt, adjustment or hold: what the party may get of it, what is held, instructed and paid
+with payments as (
+    select
+        payments.*,
+        expected.party_id
+    from {{ ref('int_source_payments') }} as payments
+    left join {{ ref('int_expected_payouts') }} as expected
+        on
+            payments.tenant_id = expected.tenant_id
+            and payments.payout_key = expected.payout_key
+),
+
+withheld as (
+    select
+        tenant_id,
+        receipt_hash,
+        {{ sum_cents('case when is_folded then 0 else hold_cents end') }} as withheld_cents,
+        {{ sum_cents('deducted_cents') }} as deducted_cents,
+        {{ sum_cents('deducted_paid_cents') }} as deducted_paid_cents,
+        {{ sum_cents('deducted_reversed_cents') }} as deducted_reversed_cents
+    from {{ ref('int_hold_payments') }}
+    group by tenant_id, receipt_hash
+),
+
+linked as (
+    select
+        tenant_id,
+        case when source_type = 'adjustment' then 'adjustment' else 'receipt' end as source_type,
+        coalesce(receipt_id, source_id) as source_id,
+        min(party_id) as party_id,
+        {{ sum_cents('instructed_cents') }} as instructed_cents,
+        {{ sum_cents('paid_cents') }} as paid_cents,
+        {{ sum_cents('reversed_cents') }} as reversed_cents
+    from payments
+    where
+        source_type = 'adjustment'
+        or receipt_id is not null
+    group by tenant_id, case when source_type = 'adjustment' then 'adjustment' else 'receipt' end, coalesce(receipt_id, source_id)
+),
+
+charge_parties as (
+    select
+        tenant_id,
+        receipt_id,
+        min(party_id) as party_id
+    from {{ ref('int_charge_sources') }}
+    group by tenant_id, receipt_id
+    having count(distinct party_id) = 1
+),
+
+receipts as (
+    select *
+    from {{ ref('stg_kernel__settlement_receipts') }}
+    where verdict <> 'mismatch'
+),
+
+receipt_rows as (
+    select
+        receipts.tenant_id,
+        'receipt' as source_type,
+        receipts.receipt_id as source_id,
+        receipts.settlement_id,
+        receipts.receipt_id,
+        cast(null as {{ dbt.type_string() }}) as adjustment_id,
+        coalesce(linked.party_id, charge_parties.party_id) as party_id,
+        receipts.currency,
+        receipts.released_amount_cents
+        - {{ share_of('receipts.released_amount_cents', 'run.platform_fee_bps', '10000') }}
+        - coalesce(withheld.withheld_cents, 0) as entitled_cents,
+        0 as held_cents,
+        coalesce(linked.instructed_cents, 0) + coalesce(withheld.deducted_cents, 0) as instructed_cents,
+        coalesce(linked.paid_cents, 0) + coalesce(withheld.deducted_paid_cents, 0) as paid_cents,
+        coalesce(linked.reversed_cents, 0) + coalesce(withheld.deducted_reversed_cents, 0) as reversed_cents,
+        coalesce(receipts.settled_at, receipts.created_at) as payable_at,
+        linked.source_id is not null as is_instructed
+    from receipts
+    cross join {{ ref('stg_tieout__run') }} as run
+    left join linked
+        on
+            receipts.tenant_id = linked.tenant_id
+            and linked.source_type = 'receipt'
+            and receipts.receipt_id = linked.source_id
+    left join withheld
+        on
+            receipts.tenant_id = withheld.tenant_id
+            and receipts.receipt_hash = withheld.receipt_hash
+    left join charge_parties
+        on
+            receipts.tenant_id = charge_parties.tenant_id
+            and receipts.receipt_id = charge_parties.receipt_id
+),
+
+hold_rows as (
+    select
+        holds.tenant_id,
+        'holdback' as source_type,
+        holds.hold_hash as source_id,
+        receipts.settlement_id,
+        receipts.receipt_id,
+        coalesce(holds.release_adjustment_id, holds.refund_adjustment_id) as adjustment_id,
+        holds.party_id,
+        holds.currency,
+        case when holds.release_adjustment_id is null and not holds.is_folded then holds.released_cents else 0 end as entitled_cents,
+        holds.held_cents,
+        -- A hold without its receipt keeps the deduction to itself, so that no paid cent is lost.
+        holds.returned_cents + case when receipts.receipt_id is null then holds.deducted_cents else 0 end as instructed_cents,
+        holds.returned_paid_cents + case when receipts.receipt_id is null then holds.deducted_paid_cents else 0 end as paid_cents,
+        holds.returned_reversed_cents
+        + case when receipts.receipt_id is null then holds.deducted_reversed_cents else 0 end as reversed_cents,
+        case when holds.hold_status = 'held' then holds.window_ends_at else holds.resolved_at end as payable_at,
+        coalesce(holds.returns, 0) > 0 as is_instructed
+    from {{ ref('int_hold_payments') }} as holds
+    left join receipts
+        on
+            holds.tenant_id = receipts.tenant_id
+            and holds.receipt_hash = receipts.receipt_hash
+),
+
+adjustment_rows as (
+    select
+        adjustments.tenant_id,
+        'adjustment' as source_type,
+        adjustments.adjustment_id as source_id,
+        receipts.settlement_id,
+        receipts.receipt_id,
+        adjustments.adjustment_id,
+        coalesce(linked.party_id, holds.party_id) as party_id,
+        adjustments.currency,
+        case when adjustments.adjustment_kind = 'holdback_release' then adjustments.amount_cents else 0 end as entitled_cents,
+        0 as held_cents,
+        coalesce(linked.instructed_cents, 0) as instructed_cents,
+        coalesce(linked.paid_cents, 0) as paid_cents,
+        coalesce(linked.reversed_cents, 0) as reversed_cents,
+        adjustments.created_at as payable_at,
+        linked.source_id is not null as is_instructed
+    from {{ ref('stg_kernel__settlement_adjustments') }} as adjustments
+    left join {{ ref('int_hold_positions') }} as holds
+        on
+            adjustments.tenant_id = holds.tenant_id
+            and adjustments.hold_hash = holds.hold_hash
+    left join receipts
+        on
+            adjustments.tenant_id = receipts.tenant_id
+            and adjustments.receipt_hash = receipts.receipt_hash
+    left join linked
+        on
+            adjustments.tenant_id = linked.tenant_id
+            and linked.source_type = 'adjustment'
+            and adjustments.adjustment_id = linked.source_id
+    where adjustments.verdict <> 'mismatch'
+),
+
+parts as (
+    select * from receipt_rows
+    union all
+    select * from hold_rows
+    union all
+    select * from adjustment_rows
+),
+
+-- What nothing instructs yet is not due, so it is no drift.
+final as (
+    select
+        *,
+        case when is_instructed then entitled_cents else 0 end - paid_cents + reversed_cents as drift_cents
+    from parts
+)
+
+select *
+from final

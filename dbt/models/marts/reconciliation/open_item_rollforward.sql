@@ -1,0 +1,112 @@
+-- grain: one tenant, month and currency: money waiting for its other side, from opening to closing, never netted
+with flows as (
+    select
+        tenant_id,
+        opened_period as period,
+        currency,
+        amount_cents as new_cents,
+        items as new_items,
+        0 as cleared_cents,
+        0 as cleared_items,
+        0 as written_off_cents
+    from {{ ref('int_open_item_spans') }}
+
+    union all
+
+    select
+        tenant_id,
+        cleared_period as period,
+        currency,
+        0 as new_cents,
+        0 as new_items,
+        amount_cents as cleared_cents,
+        items as cleared_items,
+        0 as written_off_cents
+    from {{ ref('int_open_item_spans') }}
+    where cleared_period is not null
+
+    union all
+
+    -- Closed months and the month of the run have their row, busy or not.
+    select
+        spans.tenant_id,
+        months.period,
+        spans.currency,
+        0 as new_cents,
+        0 as new_items,
+        0 as cleared_cents,
+        0 as cleared_items,
+        0 as written_off_cents
+    from {{ ref('int_open_item_spans') }} as spans
+    inner join {{ ref('int_tenant_months') }} as months
+        on
+            spans.tenant_id = months.tenant_id
+            and spans.opened_period <= months.period
+),
+
+months as (
+    select
+        tenant_id,
+        period,
+        currency,
+        {{ sum_cents('new_cents') }} as new_cents,
+        {{ sum_cents('new_items') }} as new_items,
+        {{ sum_cents('cleared_cents') }} as cleared_cents,
+        {{ sum_cents('cleared_items') }} as cleared_items,
+        {{ sum_cents('written_off_cents') }} as written_off_cents
+    from flows
+    group by tenant_id, period, currency
+),
+
+opened as (
+    select
+        *,
+        {{ running_cents(
+            'new_cents - cleared_cents - written_off_cents', 'tenant_id, currency', 'period asc nulls last', preceding_only=true
+        ) }} as opening_cents
+    from months
+),
+
+-- The closing is counted from what is open at the end of the month, not from the flows it is compared with.
+closed as (
+    select
+        months.tenant_id,
+        months.period,
+        months.currency,
+        {{ sum_cents('spans.amount_cents') }} as closing_cents,
+        {{ sum_cents('spans.items') }} as closing_items
+    from months
+    inner join {{ ref('int_open_item_spans') }} as spans
+        on
+            months.tenant_id = spans.tenant_id
+            and months.currency = spans.currency
+            and spans.opened_period <= months.period
+            and (spans.cleared_period is null or spans.cleared_period > months.period)
+    group by months.tenant_id, months.period, months.currency
+),
+
+final as (
+    select
+        opened.tenant_id,
+        opened.period,
+        opened.currency,
+        opened.opening_cents,
+        opened.new_cents,
+        opened.cleared_cents,
+        opened.written_off_cents,
+        coalesce(closed.closing_cents, 0) as closing_cents,
+        opened.opening_cents + opened.new_cents - opened.cleared_cents - opened.written_off_cents
+        - coalesce(closed.closing_cents, 0) as residual_cents,
+        opened.new_items,
+        opened.cleared_items,
+        coalesce(closed.closing_items, 0) as closing_items
+    from opened
+    left join closed
+        on
+            opened.tenant_id = closed.tenant_id
+            and opened.period = closed.period
+            and opened.currency = closed.currency
+)
+
+select *
+from final

@@ -1,0 +1,48 @@
+-- The last closing of the open items, before write-offs, equals what every run has still open.
+with newest as (
+    select
+        tenant_id,
+        currency,
+        max(period) as period
+    from {{ ref('open_item_rollforward') }}
+    group by tenant_id, currency
+),
+
+open_now as (
+    select
+        tenant_id,
+        currency,
+        {{ sum_cents('unexplained_cents') }} as open_cents
+    from {{ ref('int_open_items') }}
+    group by tenant_id, currency
+),
+
+written_off as (
+    select
+        tenant_id,
+        currency,
+        {{ sum_cents('written_off_cents') }} as written_off_cents
+    from {{ ref('open_item_rollforward') }}
+    group by tenant_id, currency
+)
+
+select
+    rolled.tenant_id,
+    rolled.currency,
+    rolled.closing_cents,
+    open_now.open_cents
+from {{ ref('open_item_rollforward') }} as rolled
+inner join newest
+    on
+        rolled.tenant_id = newest.tenant_id
+        and rolled.currency = newest.currency
+        and rolled.period = newest.period
+inner join written_off
+    on
+        rolled.tenant_id = written_off.tenant_id
+        and rolled.currency = written_off.currency
+left join open_now
+    on
+        rolled.tenant_id = open_now.tenant_id
+        and rolled.currency = open_now.currency
+where rolled.closing_cents + written_off.written_off_cents <> coalesce(open_now.open_cents, 0)

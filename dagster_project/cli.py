@@ -21,6 +21,7 @@ import typer
 from dagster_project import views
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_packets import packet_app
+from dagster_project.cli_reports import reports_app
 from dagster_project.cli_tools import add_tools, keys_app, simulator_app
 from dagster_project.cli_webhooks import webhooks_app
 from dagster_project.home import Home, open_home, prepare_home
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 app.add_typer(packet_app, name="packet")
 app.add_typer(controls_app, name="controls")
+app.add_typer(reports_app, name="kernel-report")
 app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")
 app.add_typer(webhooks_app, name="webhooks")

@@ -30,6 +30,8 @@ MAX_INT: Final = (1 << 53) - 1
 MAX_DEPTH: Final = 254
 
 _MAX_INT_CHARACTERS: Final = 17
+# A price of one unit, which the kernel gives in cents with up to three decimals; not an amount.
+_RATES: Final = frozenset({"verifiedRunOverageCents"})
 _ARRAY_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _EARLY_NAME: Final = re.compile(rb'\{"[ -9\\]')
 _MAX_ARRAY_INDEX: Final = (1 << 32) - 2
@@ -172,7 +174,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             "json_proto_key", "got a member named __proto__, which the kernel's hash skips"
         )
     for name, value in pairs:
-        if name.endswith("Cents"):
+        if name.endswith("Cents") and name not in _RATES:
             amounts = value if type(value) is list else [value]
         elif name.startswith("totalsBy") and type(value) is dict:
             amounts = list(value.values())

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from ingest.errors import ArtifactRefused
@@ -31,7 +32,10 @@ __all__ = [
     "money",
     "pipe_list",
     "present",
+    "quantity",
+    "rate",
     "refused",
+    "share",
     "signed_money",
     "text",
     "time",
@@ -40,6 +44,8 @@ __all__ = [
 Artifact = Mapping[str, Any]
 
 _MAX_TEXT: Final = 65_536
+_MILLICENTS: Final = 1000
+_WHOLE_BPS: Final = 10_000
 _CAMEL: Final = re.compile(r"_([a-z0-9])")
 _ISO_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?")
 _REMEDY: Final = "Correct the artifact at its source and export it again"
@@ -84,6 +90,21 @@ def signed_money(name: str, at: str | None = None, *, needed: bool = False) -> F
 def count(name: str, at: str | None = None, *, needed: bool = False) -> Field:
     """An integer that is not money."""
     return _field(name, BIGINT, at, needed, _integer)
+
+
+def quantity(name: str, at: str | None = None, *, needed: bool = False) -> Field:
+    """An integer of at least 0 that is not money."""
+    return _field(name, BIGINT, at, needed, _amount)
+
+
+def rate(name: str, at: str | None = None, *, needed: bool = False) -> Field:
+    """A price of one unit given in cents with up to three decimals, as thousandths of a cent."""
+    return _field(name, BIGINT, at, needed, _rate)
+
+
+def share(name: str, at: str | None = None, *, needed: bool = False) -> Field:
+    """A share in hundredths of a percent, 0 to 10000."""
+    return _field(name, BIGINT, at, needed, _share)
 
 
 def time(name: str, at: str | None = None, *, needed: bool = False) -> Field:
@@ -225,6 +246,25 @@ def _amount(at: str, value: object) -> int:
     if cents < 0:
         raise refused(at, "a negative amount", "an amount of at least 0", "field_range")
     return cents
+
+
+def _rate(at: str, value: object) -> int:
+    if type(value) is int:
+        return _amount(at, value) * _MILLICENTS
+    if type(value) is not float:
+        raise refused(at, f"a {type(value).__name__}", "a number", "field_type")
+    # Its shortest text is what the kernel wrote; multiplying the double itself would round.
+    millicents = Decimal(repr(value)) * _MILLICENTS
+    if millicents < 0 or millicents != millicents.to_integral_value():
+        raise refused(at, "negative or finer", "at most three decimals", "field_range")
+    return int(millicents)
+
+
+def _share(at: str, value: object) -> int:
+    bps = _amount(at, value)
+    if bps > _WHOLE_BPS:
+        raise refused(at, "more than the whole", "0 to 10000", "field_range")
+    return bps
 
 
 def _flag(at: str, value: object) -> bool:

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.kernel.fields import count, money, signed_money, text, time
+from ingest.kernel.fields import (
+    count,
+    flag,
+    money,
+    quantity,
+    rate,
+    share,
+    signed_money,
+    text,
+    time,
+)
 from ingest.kernel.tables import ArtifactType
 
 __all__ = [
@@ -68,6 +78,20 @@ TENANT_PROFILES: Final = ArtifactType(
         text("charge_model"),
         text("payer"),
         text("pay_from_period"),
+        # The kernel's billing configuration, as `PUT /ops/finance/billing/plan` takes it.
+        text("plan", "plan|planId"),
+        text("subscription_plan", "subscription.plan|subscription.planId"),
+        text("subscription_status", "subscription.status"),
+        money("override_subscription_cents", "planOverrides.subscriptionCents"),
+        quantity("override_included_verified_runs", "planOverrides.includedVerifiedRunsPerMonth"),
+        rate("override_overage_shown_millicents", "planOverrides.verifiedRunOverageCents"),
+        quantity("override_overage_millicents", "planOverrides.verifiedRunOverageMilliCents"),
+        share("override_settled_volume_fee_bps", "planOverrides.settledVolumeFeeBps"),
+        money("override_arbitration_case_fee_cents", "planOverrides.arbitrationCaseFeeCents"),
+        quantity(
+            "override_hard_limit_verified_runs", "planOverrides.hardLimitVerifiedRunsPerMonth"
+        ),
+        flag("hard_limit_enforced"),
     ),
     key=(),
     latest_by=(),

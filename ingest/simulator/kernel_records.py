@@ -97,6 +97,7 @@ def tenant_profile(tenant_id: str, *, payer: str, pay_from_period: str | None) -
         "chargeModel": "separate",
         "payer": payer,
         "payFromPeriod": pay_from_period,
+        "plan": "builder",
     }
 
 

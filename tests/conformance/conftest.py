@@ -1,0 +1,266 @@
+"""Recorded cases of the original as tenants of one export, built once and asked by command.
+
+Belongs here: writing cases as a kernel would export them, the session's build, typing a command.
+Does not belong here: what the original answered.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from dagster_project.cli import run_app
+from dagster_project.home import prepare_home
+from dagster_project.sources import all_specs
+from evidence.artifacts import KernelArtifacts
+from ingest.kernel.exports import land_kernel
+from ingest.landing import Landing
+from tests.wiring.conftest import Answer
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors"
+DBT = Path(__file__).resolve().parents[2] / "dbt"
+AS_OF = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+BUILT = (
+    "+kernel_reconcile_summaries",
+    "+kernel_reconcile_mismatches",
+    "+kernel_chargebacks",
+    "+billing_charges",
+    "+billing_estimates",
+)
+
+Case = Mapping[str, Any]
+Exports = dict[tuple[str, str], list[dict[str, Any]]]
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    """Recorded cases of one file."""
+    found: list[dict[str, Any]] = json.loads((VECTORS / f"{name}.json").read_text())
+    return found
+
+
+def add_reconcile(exports: Exports, tenant: str, case: Case) -> None:
+    """One recorded reconciliation: its instructions and the provider's operations."""
+    period, provider = case["period"], case["providerId"]
+    exports[tenant, "money_rail_providers"].append(
+        {"tenantId": tenant, "providerId": provider, "mode": "sandbox", "allowPayout": True}
+    )
+    for given in case["payoutInstructions"]:
+        exports[tenant, "payout_instructions"].append(
+            {
+                "schemaVersion": "PayoutInstruction.v1",
+                "artifactId": given["artifactId"],
+                "tenantId": tenant,
+                "partyId": given["partyId"],
+                "partyRole": "operator",
+                "period": period,
+                "payoutKey": given["payoutKey"],
+                "payout": {"amountCents": given["amountCents"], "currency": given["currency"]},
+                "artifactHash": given["artifactHash"],
+            }
+        )
+    for given in case["operations"]:
+        add_operation(exports, tenant, provider, given)
+
+
+def add_operation(exports: Exports, tenant: str, provider: str, given: Case, **over: Any) -> None:
+    """One operation; what a recorded case leaves out is filled as the original fills it."""
+    key = given.get("payoutKey") or given["operationId"].removeprefix("mop_")
+    exports[tenant, "money_rail_operations"].append(
+        {
+            "schemaVersion": "MoneyRailOperation.v1",
+            "tenantId": tenant,
+            "providerId": provider,
+            "operationId": given["operationId"],
+            "direction": given.get("direction", "payout"),
+            "idempotencyKey": key,
+            "amountCents": given["amountCents"],
+            "currency": given.get("currency", "USD"),
+            "counterpartyRef": f"party:{given.get('partyId', 'x')}",
+            "state": given["state"],
+            "reasonCode": given.get("reasonCode"),
+            "initiatedAt": given.get("initiatedAt", "2026-02-01T00:00:00.000Z"),
+            "updatedAt": given.get("initiatedAt", "2026-02-01T00:00:00.000Z"),
+            "reversedAt": given.get("reversedAt"),
+            "metadata": {
+                "payoutKey": key,
+                "partyId": given.get("partyId"),
+                "chargebackRecoveryAppliedCents": given.get("chargebackRecoveryAppliedCents", 0),
+            },
+            **over,
+        }
+    )
+
+
+def add_exposure(exports: Exports, tenant: str, case: Case) -> None:
+    """One recorded scenario of exposure."""
+    exports[tenant, "money_rail_providers"].append(
+        {"tenantId": tenant, "providerId": "stub_default", "mode": "sandbox", "allowPayout": True}
+    )
+    for given in case["operations"]:
+        add_operation(exports, tenant, "stub_default", given)
+
+
+def add_billing(exports: Exports, tenant: str, case: Case, period: str = "2026-01") -> None:
+    """One recorded estimate: the plan with its overrides, and use as events."""
+    exports[tenant, "tenant_profiles"].append(
+        {"tenantId": tenant, "plan": case["planId"], "planOverrides": case["overrides"]}
+    )
+    use = case["usage"]
+    for event_type, quantity, cents in (
+        ("verified_run", use["verifiedRuns"], 0),
+        ("settled_volume", 1, use["settledVolumeCents"]),
+        ("arbitration_usage", use["arbitrationCases"], 0),
+    ):
+        add_event(exports, tenant, event_type, quantity, cents, period=period)
+
+
+def add_event(
+    exports: Exports,
+    tenant: str,
+    event_type: str,
+    quantity: int,
+    cents: int,
+    *,
+    period: str = "2026-01",
+    currency: str = "USD",
+) -> None:
+    """One billable event."""
+    exports[tenant, "billable_events"].append(
+        {
+            "tenantId": tenant,
+            "eventId": f"bevt_{event_type}_{len(exports[tenant, 'billable_events'])}",
+            "eventType": event_type,
+            "quantity": quantity,
+            "amountCents": cents,
+            "currency": currency,
+            "at": f"{period}-15T00:00:00.000Z",
+            "period": period,
+        }
+    )
+
+
+# Every collected module adds the tenants it asks about; one build serves them all.
+PLANTS: list[Callable[[Exports], None]] = []
+
+
+def planted(plant: Callable[[Exports], None]) -> Callable[[Exports], None]:
+    """Registers a function that adds tenants to the session's one export."""
+    PLANTS.append(plant)
+    return plant
+
+
+class Desk:
+    """A published home and a way to ask it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._reports: dict[str, list[dict[str, Any]]] = {}
+
+    def ask(self, *arguments: str) -> Answer:
+        """Runs one command of the `tieout` line in this process; a new one costs a second."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["tieout", *arguments])
+            patch.setenv("TIEOUT_HOME", str(self.home))
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            with pytest.raises(SystemExit) as leaving:
+                run_app()
+        code = leaving.value.code
+        assert isinstance(code, int)
+        return Answer(subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue()))
+
+    def all(self, report: str) -> list[dict[str, Any]]:
+        """Every report of one kind, asked for once by command."""
+        if report not in self._reports:
+            answer = self.ask("kernel-report", report, "--all", "--format", "jsonl")
+            assert answer.err == "", answer
+            self._reports[report] = [json.loads(line) for line in answer.out.splitlines()]
+        return self._reports[report]
+
+    def one(self, report: str, tenant: str, **equal: Any) -> dict[str, Any]:
+        """The only report of a tenant whose members equal the given values."""
+        (found,) = [
+            said
+            for said in self.all(report)
+            if said["tenantId"] == tenant and all(said[name] == equal[name] for name in equal)
+        ]
+        return found
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The home in which all planted tenants are landed, built and published."""
+    root = tmp_path_factory.mktemp("conformance")
+    exports: Exports = defaultdict(list)
+    for plant in PLANTS:
+        plant(exports)
+    _write(root / "exports", exports)
+    home = prepare_home(root / "home")
+    landing = Landing(home.root)
+    landing.ensure_schema(all_specs())
+    land_kernel(
+        root=str(root / "exports"),
+        landing=landing,
+        verifier=KernelArtifacts(),
+        trusted_keys={},
+        now=AS_OF,
+    )
+    landing.pin(run_id="conformance", known_at=AS_OF)
+    _build(home.root, BUILT)
+    shutil.copyfile(home.warehouse / "warehouse.duckdb", home.published / "tieout-c.duckdb")
+    home.current.symlink_to("tieout-c.duckdb")
+    return Desk(home.root)
+
+
+def _write(root: Path, exports: Exports) -> None:
+    for (tenant, kind), lines in exports.items():
+        (root / tenant).mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+        (root / tenant / f"{kind}.jsonl").write_text(text)
+
+
+def _build(home: Path, models: Iterable[str]) -> None:
+    stamp = f"{AS_OF:%Y-%m-%d %H:%M:%S}"
+    parameters = {
+        "run_id": "conformance",
+        "as_of": stamp,
+        "known_at": stamp,
+        "home_mode": "test",
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TIEOUT_HOME", str(home))
+        try:
+            outcome = dbtRunner().invoke(
+                [
+                    "build",
+                    "--quiet",
+                    *("--project-dir", str(DBT), "--profiles-dir", str(DBT)),
+                    *("--target-path", str(home / "target"), "--log-path", str(home / "logs")),
+                    *("--select", *models, "--indirect-selection", "cautious"),
+                    *("--exclude-resource-type", "unit_test"),
+                    *("--vars", json.dumps(parameters)),
+                ]
+            )
+        finally:
+            # dbt keeps the files open, and nobody else could read them.
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    failed = [
+        f"{result.node.name}: {result.message}"
+        for result in getattr(outcome.result, "results", [])
+        if result.status not in {"success", "pass"}
+    ]
+    assert not failed, failed
+    assert outcome.success, outcome.exception

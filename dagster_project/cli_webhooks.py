@@ -21,6 +21,7 @@ from ingest.deliveries.drop import drain_drop_folder, drop_folder
 from ingest.deliveries.receiver import STRIPE_PATH, Receiver, serve_receiver
 from ingest.deliveries.spool import DeliverySpool
 from ingest.errors import SettingError, TieoutError
+from ingest.kernel.deliveries import ProviderDeliveries, load_providers
 from ingest.stripe.webhooks import StripeDeliveries
 
 __all__ = ["webhooks_app"]
@@ -44,10 +45,11 @@ def serve(
 ) -> None:
     """Receive deliveries until interrupted; empty the drop folder meanwhile.
 
-    TIEOUT_STRIPE_WEBHOOK_SECRETS holds the endpoints' secrets, old and new ones while rotating.
+    TIEOUT_STRIPE_WEBHOOK_SECRETS holds the endpoints' secrets, old and new ones while rotating;
+    TIEOUT_PROVIDER_WEBHOOKS names a file with the kernel's providers and theirs.
     """
     settings = Settings.from_env(os.environ)
-    if not settings.webhook_secrets:
+    if not settings.webhook_secrets and settings.provider_webhooks is None:
         raise SettingError(
             got="no secret to verify deliveries with",
             expected="TIEOUT_STRIPE_WEBHOOK_SECRETS=whsec_...[,whsec_...]",
@@ -56,20 +58,32 @@ def serve(
         )
     home = open_home(settings)
     stripe = StripeDeliveries(settings.webhook_secrets, settings.livemode)
+    file = settings.provider_webhooks
+    providers = ProviderDeliveries(load_providers(file)) if file else None
     with DeliverySpool(home.root) as spool:
-        receiver = Receiver(spool, stripe=stripe, clock=_now)
+        receiver = Receiver(
+            spool,
+            stripe=stripe if settings.webhook_secrets else None,
+            providers=providers,
+            clock=_now,
+        )
         server = serve_receiver(receiver, host=host, port=port)
-        out.print(f"http://{host}:{server.effective_port}{STRIPE_PATH}", soft_wrap=True)
+        where = f"http://{host}:{server.effective_port}"
+        out.print(f"{where}{STRIPE_PATH}", soft_wrap=True)
+        if providers is not None:
+            out.print(f"{where}/ops/money-rails/<providerId>/events/ingest", soft_wrap=True)
         err.print("receiving; press Ctrl-C to stop")
         stop = threading.Event()
         drain = threading.Thread(target=_drain, args=(home.root, stripe, stop), daemon=True)
-        drain.start()
+        if settings.webhook_secrets:
+            drain.start()
         try:
             server.run()
         finally:
             stop.set()
             server.close()
-            drain.join(timeout=DRAIN_SECONDS)
+            if drain.is_alive():
+                drain.join(timeout=DRAIN_SECONDS)
 
 
 @webhooks_app.command()

@@ -24,20 +24,16 @@ from dagster_project.runs import Run, last_published, remember_published
 from dagster_project.session import OVERALL_FACTOR, Session
 from dagster_project.sources import all_specs
 from evidence.artifacts import AgentKeys, KernelArtifacts
-from ingest.deliveries.drop import drain_drop_folder, drop_folder
-from ingest.deliveries.spool import DeliverySpool, spool_path
 from ingest.errors import TieoutError
 from ingest.landing import new_batch_id
 from ingest.payouts.home import bind_home
 from ingest.payouts.journal import journal_rows
 from ingest.stripe.endpoints import BALANCES
-from ingest.stripe.webhooks import StripeDeliveries
 from ingest.tables import PAYOUT_JOURNAL
 
 if TYPE_CHECKING:
     from ingest.kernel import KernelPull
     from ingest.stripe.client import PullResult
-    from ingest.stripe.hints import HintsRead
 
 __all__ = [
     "Publication",
@@ -49,7 +45,6 @@ __all__ = [
     "pin",
     "platform_account",
     "publish",
-    "read_hints",
     "seal_path",
 ]
 
@@ -116,40 +111,6 @@ def _bind(session: Session) -> None:
     if account != UNKNOWN_PLATFORM:
         bind_home(
             session.home.root, livemode=session.settings.livemode, platform_account_id=account
-        )
-
-
-def read_hints(session: Session, run: Run) -> HintsRead | None:
-    """Reads again what webhook events hint at; after the pull, so that the newest reading counts.
-
-    Returns:
-        None when no delivery ever arrived.
-
-    Raises:
-        TieoutError: The key was refused, or the spool cannot be read.
-    """
-    from ingest.stripe.hints import read_hinted  # noqa: PLC0415  # loads the SDK
-
-    settings, home = session.settings, session.home.root
-    dropped = any(drop_folder(home).glob("*")) and bool(settings.webhook_secrets)
-    if not dropped and not spool_path(home).exists():
-        return None
-    rail = session.rail()
-    session.progress("webhooks", "reading objects again")
-    with DeliverySpool(home) as spool:
-        if dropped:
-            stripe = StripeDeliveries(settings.webhook_secrets, settings.livemode)
-            drain_drop_folder(drop_folder(home), spool, stripe, now=session.clock())
-        return read_hinted(
-            home=home,
-            api_key=rail.api_key,
-            api_base=rail.api_base,
-            accounts=settings.stripe_accounts,
-            now=run.started_at,
-            landing=session.landing,
-            spool=spool,
-            reads_per_second=rail.reads_per_second,
-            overall_reads_per_second=rail.reads_per_second * OVERALL_FACTOR,
         )
 
 

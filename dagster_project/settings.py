@@ -49,6 +49,7 @@ class Settings:
         target: dbt target, `duckdb` or `spark`.
         notify_urls: Where notifications go (apprise URLs).
         webhook_secrets: Endpoint secrets of the webhook receiver.
+        provider_webhooks: JSON file of the kernel's providers that may deliver, with their secrets.
     """
 
     home: Path
@@ -69,6 +70,7 @@ class Settings:
     target: str = "duckdb"
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    provider_webhooks: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -102,6 +104,7 @@ class Settings:
             target=_one_of("TIEOUT_TARGET", env.get("TIEOUT_TARGET", "duckdb"), _TARGETS),
             notify_urls=_listed(env.get("TIEOUT_NOTIFY_URLS")),
             webhook_secrets=_listed(env.get("TIEOUT_STRIPE_WEBHOOK_SECRETS")),
+            provider_webhooks=_given(env, "TIEOUT_PROVIDER_WEBHOOKS", _path),
         )
         settings._check_payouts()
         return settings

@@ -27,6 +27,7 @@ __all__ = [
     "PACKETS",
     "PAYOUT_JOURNAL",
     "PINNED_BATCHES",
+    "PROVIDER_EVENTS",
     "QUARANTINE",
     "RUN_LOG",
     "TIEOUT_TABLES",
@@ -336,6 +337,29 @@ PACKETS: Final = TableSpec(
     append_only=True,
 )
 
+PROVIDER_EVENTS: Final = TableSpec(
+    "tieout",
+    "provider_events",
+    columns(
+        tenant_id=VARCHAR,
+        provider_id=VARCHAR,
+        dedupe_key=VARCHAR,
+        operation_id=VARCHAR,
+        event_type=VARCHAR,
+        event_id=VARCHAR,
+        occurred_at=TIMESTAMP,
+        provider_ref=VARCHAR,
+        reason_code=VARCHAR,
+        delivered_at=TIMESTAMP,
+        status=VARCHAR,
+        state_before=VARCHAR,
+        state_after=VARCHAR,
+        code=VARCHAR,
+        detail=VARCHAR,
+    ),
+    key=("tenant_id", "provider_id", "dedupe_key", "event_type"),
+)
+
 RUN_LOG: Final = TableSpec(
     "tieout",
     "run_log",
@@ -353,5 +377,6 @@ TIEOUT_TABLES: Final[tuple[TableSpec, ...]] = (
     BREAKS,
     GATE_EVALUATIONS,
     PACKETS,
+    PROVIDER_EVENTS,
     RUN_LOG,
 )

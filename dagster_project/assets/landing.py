@@ -12,7 +12,7 @@ from typing import Final
 
 import dagster as dg
 
-from dagster_project import pipeline
+from dagster_project import deliveries, pipeline
 from dagster_project.manifest import Manifest
 from dagster_project.resources import Wiring
 from dagster_project.runs import Run
@@ -87,7 +87,7 @@ def _stripe(manifest: Manifest) -> dg.AssetsDefinition:
         result = pipeline.land_rail(session, run)
         bad = [f"{row.endpoint} {row.status}" for row in result.slices if row.status != "complete"]
         context.log.info(f"{result.rows_read} rows read, {result.rows_landed} new; not read: {bad}")
-        hints = pipeline.read_hints(session, run)
+        hints = deliveries.read_hints(session, run)
         if hints is not None:
             context.log.info(f"webhook events {hints.outcomes}, {hints.waiting} wait on")
         yield from _landed(context, session, run, "stripe")
@@ -102,6 +102,7 @@ def _kernel(manifest: Manifest) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None]]:
         session, run = wiring.run_of(context)
         pipeline.land_kernel_exports(session, run)
+        deliveries.land_provider_events(session, run)
         yield from _landed(context, session, run, "kernel")
 
     return kernel

@@ -162,6 +162,8 @@ CONNECT_ACCOUNTS: Final = ArtifactType(
         flag("transfers_enabled"),
         text("status"),
         text("kyb_status"),
+        text("kyb_disabled_reason"),
+        time("kyb_last_sync_at"),
         time("updated_at"),
     ),
     # The same account may stand in its own file and in the controls.

@@ -6,7 +6,8 @@ with joined as (
         destinations.destination_account_id,
         destinations.is_mapping_capable,
         destinations.is_account_known,
-        destinations.is_payouts_enabled,
+        destinations.is_account_capable,
+        destinations.kyb_state,
         destinations.capability_transfers,
         destinations.mapped_at,
         destinations.is_proven,
@@ -70,9 +71,9 @@ final as (
 {{ condition_rows('named', [
     ('HOLDBACK_WINDOW_OPEN', 'open_holds > 0', 'open_holds', '0', 'funding holds'),
     ('HOLDBACK_AFTER_REFUND', 'refunded_holds > 0', 'refunded_holds', '0', 'funding holds'),
-    ('ACCOUNT_NOT_CAPABLE', "not (is_account_known and is_payouts_enabled and is_mapping_capable and capability_transfers = 'active')",
-        "case when not is_account_known then 'not read, or claimed twice' when not is_payouts_enabled then 'payouts disabled'"
-        ~ " when not is_mapping_capable then 'mapping restricted' else 'transfers ' || capability_transfers end", "'transfers active'", 'rail accounts'),
+    ('ACCOUNT_NOT_CAPABLE', "not (is_account_known and is_account_capable and is_mapping_capable)",
+        "case when not is_account_known then 'not read, or claimed twice' when not is_mapping_capable then 'mapping restricted'"
+        ~ " else kyb_state || ', transfers ' || capability_transfers end", "'transfers active, payouts enabled, nothing overdue'", 'rail accounts'),
     ('DESTINATION_CHANGED', 'not is_proven and as_of < ' ~ add_minutes('mapped_at', 'destination_hold_minutes'),
         "case when is_proven then 'paid before' else coalesce(cast(mapped_at as " ~ dbt.type_string() ~ "), 'unknown') end", 'destination_hold_minutes', 'connect accounts'),
     ('PAYOUT_BINDING_MISMATCH', 'binding_error is not null', "coalesce(binding_error, 'bound')", "'bound'", 'payout links'),

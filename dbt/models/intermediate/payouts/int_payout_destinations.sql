@@ -42,14 +42,15 @@ final as (
         case when party_accounts.accounts = 1 then party_accounts.account_id end as destination_account_id,
         coalesce(party_accounts.account_id, defaults.account_id) as kernel_account_id,
         coalesce(eligible.transfers_enabled, true)
-        and coalesce(eligible.kyb_status, 'unknown') not in ('rejected', 'restricted') as is_mapping_capable,
+        and coalesce(eligible.kyb_status, 'unknown') not in ('rejected', 'restricted')
+        and disabled.account_id is null as is_mapping_capable,
         eligible.updated_at as mapped_at,
         coalesce(last_paid.account_id = party_accounts.account_id, false) as is_proven,
         -- An account that another tenant claims as well is nobody's until one of them is corrected.
         accounts.account_id is not null and owners.account_id is not null as is_account_known,
-        coalesce(accounts.payouts_enabled, false) as is_payouts_enabled,
-        coalesce(accounts.capability_transfers, 'absent') as capability_transfers,
-        accounts.disabled_reason
+        coalesce(accounts.is_capable, false) as is_account_capable,
+        accounts.kyb_state,
+        coalesce(accounts.capability_transfers, 'absent') as capability_transfers
     from {{ ref('int_payout_subjects') }} as subjects
     left join party_accounts
         on
@@ -70,7 +71,11 @@ final as (
         on
             party_accounts.account_id = owners.account_id
             and subjects.tenant_id = owners.tenant_id
-    left join {{ ref('stg_stripe__accounts') }} as accounts
+    left join {{ ref('int_ops_disabled_accounts') }} as disabled
+        on
+            party_accounts.account_id = disabled.account_id
+            and subjects.tenant_id = disabled.tenant_id
+    left join {{ ref('int_account_standing') }} as accounts
         on
             party_accounts.accounts = 1
             and party_accounts.account_id = accounts.account_id

@@ -1,0 +1,114 @@
+"""An account may be paid only by today's fields, and never because a sync set it active again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.gates.conftest import Warehouse
+from tests.gates.identities import iso
+from tests.gates.landed import AS_OF, World, planted
+from tests.gates.partner import Partner
+
+VERIFIED = {
+    "details_submitted": True,
+    "currently_due_count": 0,
+    "past_due_count": 0,
+    "pending_verification_count": 0,
+}
+# What the rail says, the standing that follows, and whether money may be sent there.
+STANDINGS: dict[str, tuple[dict[str, Any], str, bool]] = {
+    "clear": ({}, "verified", True),
+    "due_later": ({"currently_due_count": 1}, "pending", True),
+    "being_checked": ({"pending_verification_count": 2}, "pending", True),
+    "overdue": ({"past_due_count": 1}, "restricted", False),
+    "no_transfers": ({"capability_transfers": "inactive"}, "pending", False),
+    "absent_transfers": ({"capability_transfers": None}, "pending", False),
+    "no_payouts": ({"payouts_enabled": False}, "pending", False),
+    "never_submitted": (
+        {"details_submitted": False, "capability_transfers": "inactive"},
+        "restricted",
+        False,
+    ),
+    "rejected": ({"disabled_reason": "rejected.fraud"}, "rejected", False),
+    "listed": ({"disabled_reason": "listed"}, "restricted", False),
+    "paused": ({"disabled_reason": "platform_paused"}, "restricted", False),
+    "unknown_reason": ({"disabled_reason": "something.new"}, "restricted", False),
+    "verifying": ({"disabled_reason": "requirements.pending_verification"}, "pending", False),
+}
+
+
+def at(days: int) -> str:
+    return iso(AS_OF - timedelta(days=days))
+
+
+# Versions of the mapping, oldest first; the last says active.
+PEOPLE_DISABLED = {"status": "disabled", "updatedAt": at(30)}
+SYNC_DISABLED = {
+    "status": "disabled",
+    "kybDisabledReason": "listed",
+    "kybLastSyncAt": at(30),
+    "updatedAt": at(30),
+}
+SYNC_ENABLED = {"kybLastSyncAt": at(20), "updatedAt": at(20)}
+PEOPLE_ENABLED = {"kybLastSyncAt": at(20), "updatedAt": at(10)}
+HISTORIES: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    "sync_after_people": ([PEOPLE_DISABLED, SYNC_ENABLED], False),
+    "people_after_people": ([PEOPLE_DISABLED, PEOPLE_ENABLED], True),
+    "people_after_sync_after_people": ([PEOPLE_DISABLED, SYNC_ENABLED, PEOPLE_ENABLED], True),
+    "sync_after_sync": ([SYNC_DISABLED, SYNC_ENABLED], True),
+    "enabled_before": (
+        [PEOPLE_ENABLED | {"updatedAt": at(40)}, PEOPLE_DISABLED, SYNC_ENABLED],
+        False,
+    ),
+}
+
+
+@planted
+def connected_accounts(world: World) -> None:
+    for name, (fields, _, _) in STANDINGS.items():
+        Partner(world, f"t_kyb_{name}", rail_account=VERIFIED | fields).pay()
+    for name, (versions, _) in HISTORIES.items():
+        partner = Partner(world, f"t_ops_{name}", account=versions[-1])
+        *earlier, newest = (
+            row
+            for row in world.rows["kernel/connect_accounts"]
+            if row["tenant_id"] == partner.tenant
+        )
+        assert not earlier
+        rows = world.rows["kernel/connect_accounts"]
+        rows.remove(newest)
+        for version in versions:
+            mapped = {
+                "accountId": partner.account_id,
+                "partyId": partner.party,
+                "payoutsEnabled": True,
+                "transfersEnabled": True,
+                "status": "active",
+                "kybStatus": "verified",
+            }
+            world.artifact("connect_accounts", partner.tenant, {**mapped, **version})
+        partner.pay()
+
+
+@pytest.mark.parametrize("name", sorted(STANDINGS))
+def test_standing_follows_capabilities_requirements_and_payouts(
+    warehouse: Warehouse, name: str
+) -> None:
+    _, state, capable = STANDINGS[name]
+    query = "select * from work.intermediate.int_account_standing where account_id = ?"
+    (row,) = warehouse.rows(query, f"acct_t_kyb_{name}_pa")
+    assert (row["kyb_state"], row["is_capable"]) == (state, capable)
+    held = warehouse.held(f"t_kyb_{name}")
+    assert held == (set() if capable else {"ACCOUNT_NOT_CAPABLE"})
+
+
+@pytest.mark.parametrize("name", sorted(HISTORIES))
+def test_an_account_that_people_disabled_is_enabled_by_people_alone(
+    warehouse: Warehouse, name: str
+) -> None:
+    _, payable = HISTORIES[name]
+    held = warehouse.held(f"t_ops_{name}")
+    assert held == (set() if payable else {"ACCOUNT_NOT_CAPABLE"})

@@ -54,7 +54,7 @@ class _Kept:
     intent: TransferIntent
     at: datetime
     transfer: RailTransfer | None
-    error: RailUnclear | None
+    error: str | None
 
 
 @dataclass
@@ -129,17 +129,17 @@ class FakeRail:
             if kept.intent != intent:
                 raise RailUnclear("idempotency_conflict")
             if kept.error is not None or kept.transfer is None:
-                raise kept.error or RailUnclear("status_500")
+                raise RailUnclear(kept.error or "status_500")
             return kept.transfer
         if fault == "500_without_acting":
-            self._kept[key] = _Kept(intent, now, None, RailUnclear("status_500"))
+            self._kept[key] = _Kept(intent, now, None, "status_500")
             raise RailUnclear("status_500")
         if self.balance_cents is not None:
             if intent.amount_cents > self.balance_cents:
                 raise RailRejected(400, "balance_insufficient")
             self.balance_cents -= intent.amount_cents
         transfer = self.put(intent, now=now, late=fault == "late_visible")
-        error = RailUnclear("status_500") if fault == "500_after_acting" else None
+        error = "status_500" if fault == "500_after_acting" else None
         self._kept[key] = _Kept(intent, now, transfer, error)
         return transfer
 

@@ -1,0 +1,113 @@
+"""After any death and any weather each payout is at the rail zero times or once, as decided."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ingest.payouts.submit import enforce
+from tests.payouts import fault_runs
+from tests.payouts.desk import Desk, payout
+from tests.payouts.fault_runs import KILLED, forked
+from tests.payouts.file_rail import FileRail
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+BATCH = (
+    payout("pa", amount=1000, source_ids=("receipt:r1",)),
+    payout("pb", amount=2000, recovery=300),
+    payout("pc", decision="consumed", amount=0, recovery=50),
+    payout("pd", amount=4000),
+)
+PAID = (BATCH[0], BATCH[1], BATCH[3])
+MISFORTUNES = (
+    "clock jumps",
+    "failed",
+    "foreign decisions",
+    "journal unknown",
+    "killed at the middle of a write",
+    "paid by the kernel",
+    "refused whole",
+    "stale decisions",
+    "statements generated anew",
+    "switches thrown",
+    "two at once",
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+
+def _passes_of(desk: Desk, rail: FileRail, dies_at: int) -> tuple[int, list[str]]:
+    """One forked pass that dies at a step; its exit code, and the steps it came to."""
+    log = desk.home / "steps"
+    decision = desk.decide(BATCH)
+
+    def work() -> None:
+        steps: list[str] = []
+
+        def step(name: str) -> None:
+            steps.append(name)
+            log.write_text("\n".join(steps))
+            if len(steps) == dies_at:
+                os._exit(KILLED)
+
+        enforce(
+            decision,
+            rail=rail,
+            journal=desk.journal(step),
+            mode="live",
+            clock=desk.clock,
+            profile=desk.profile(),
+        )
+
+    (code,) = forked(work)
+    return code, log.read_text().split("\n")
+
+
+def test_a_process_killed_at_every_step_boundary_once_pays_each_payout_once(
+    tmp_path: Path,
+) -> None:
+    counting = Desk(tmp_path / "counting")
+    code, steps = _passes_of(counting, FileRail(counting.home / "rail", counting.clock), 0)
+    assert code == 0
+    assert len(steps) >= 25
+    for n in range(1, len(steps) + 1):
+        desk = Desk(tmp_path / str(n))
+        rail = FileRail(desk.home / "rail", desk.clock)
+        code, reached = _passes_of(desk, rail, n)
+        assert (code, reached) == (KILLED, steps[:n])
+        for _ in range(3):
+            desk.clock.advance(hours=0.3)
+            assert _passes_of(desk, rail, 0)[0] == 0
+        with rail.opened() as kept:
+            desk.rail.transfers = kept.transfers
+        desk.assert_paid_once(*PAID)
+        assert desk.journal().state(BATCH[2].payout_key) == "submitted"
+
+
+def _assert_unlucky(tally: Counter[str], kinds: tuple[str, ...]) -> None:
+    # Luck that was never bad would prove nothing.
+    assert {kind for kind in kinds if tally[kind] == 0} == set()
+    assert tally["paid cents"] == tally["released cents"]
+    assert tally["transfers"] == tally["payouts"]
+
+
+def test_weeks_of_bad_luck_end_with_every_payout_paid_once(tmp_path: Path) -> None:
+    tally = fault_runs.run_seeds(tmp_path, range(40))
+    _assert_unlucky(tally, ("killed", "journal unknown", "refused whole", "switches thrown"))
+
+
+@pytest.mark.slow
+def test_two_thousand_lives_of_bad_luck_end_with_every_payout_paid_once(tmp_path: Path) -> None:
+    tally = fault_runs.run_seeds(tmp_path, range(2_000))
+    print("\n".join(f"{count:>15,}  {name}" for name, count in sorted(tally.items())))
+    _assert_unlucky(tally, MISFORTUNES)
+    steps = {name for name in tally if name.startswith("killed at ")}
+    assert len(steps) >= 10

@@ -29,7 +29,6 @@ from ingest.payouts.rail import (
 )
 from ingest.payouts.stripe_answers import (
     AccountState,
-    RailDispute,
     account_state_of,
     ask,
     dispute_of,
@@ -40,7 +39,7 @@ from ingest.payouts.stripe_answers import (
     transfer_of,
 )
 
-__all__ = ["API_VERSION", "AccountState", "RailDispute", "StripeRail"]
+__all__ = ["API_VERSION", "AccountState", "StripeRail"]
 
 API_VERSION: Final = "2026-10-28.endive"
 _CONNECT_SECONDS: Final = 5.0
@@ -171,7 +170,7 @@ class StripeRail:
         chargeback is no new dispute, but takes money.
         """
         since = {"created": {"gte": int(moment.timestamp())}}
-        disputes, _ = list_all(self._client.v1.disputes.list, since, dispute_of, _dispute_id)
+        disputes, _ = list_all(self._client.v1.disputes.list, since, dispute_of, str)
         moved, _ = list_all(
             self._client.v1.balance_transactions.list,
             {**since, "type": "adjustment"},
@@ -179,7 +178,7 @@ class StripeRail:
             lambda row: row[0],
         )
         taken = [id_ for id_, category in moved if category.startswith("dispute")]
-        return (*(row.dispute_id for row in disputes), *taken)
+        return (*disputes, *taken)
 
     def transfers_since(self, account_id: str, moment: datetime) -> tuple[RailTransfer, ...]:
         """Return every transfer to the account created at or after `moment`, to the end."""
@@ -223,10 +222,6 @@ class _SingleRequest(stripe.RequestsClient):
         if len(body) > _MAX_ANSWER_BYTES:
             raise ValueError("the answer is too long")
         return body, status, answer_headers
-
-
-def _dispute_id(row: RailDispute) -> str:
-    return row.dispute_id
 
 
 def _keep_as_is(request: Any) -> Any:

@@ -207,9 +207,7 @@ def test_the_rail_tells_whose_key_it_is(stripe_api: Loopback, rail: StripeRail) 
         rail.identity()
 
 
-def test_a_recheck_can_read_balance_capability_and_disputes(
-    stripe_api: Loopback, rail: StripeRail
-) -> None:
+def test_a_recheck_can_read_balance_and_capability(stripe_api: Loopback, rail: StripeRail) -> None:
     funds = [
         {"amount": 700, "currency": "usd", "source_types": {}},
         {"amount": 5, "currency": "eur", "source_types": {}},
@@ -232,18 +230,34 @@ def test_a_recheck_can_read_balance_capability_and_disputes(
     stripe_api.script.append((200, account))
     with pytest.raises(RailUnclear):
         rail.account_state("acct_pb")
-    dispute = {
-        "object": "dispute",
-        "id": "dp_1",
-        "charge": "ch_1",
-        "amount": 900,
-        "currency": "usd",
-        "status": "needs_response",
-        "created": int(START.timestamp()),
-    }
-    stripe_api.script.append((200, page(dispute)))
-    assert [d.dispute_id for d in rail.disputes_since(START)] == ["dp_1"]
-    assert stripe_api.requests[-1].fields["created[gte]"] == str(int(START.timestamp()))
+
+
+def _movement(id_: str, category: str) -> dict[str, Any]:
+    return {"object": "balance_transaction", "id": id_, "reporting_category": category}
+
+
+def test_new_disputes_and_what_older_ones_took_are_both_read_to_the_end(
+    stripe_api: Loopback, rail: StripeRail
+) -> None:
+    dispute = {"object": "dispute", "id": "dp_1"}
+    taken = (_movement("txn_1", "other_adjustment"), _movement("txn_2", "dispute"))
+    stripe_api.script.append((200, page(dispute, has_more=True)))
+    stripe_api.script.append((200, page({**dispute, "id": "dp_2"})))
+    stripe_api.script.append((200, page(*taken)))
+    assert rail.disputes_since(START) == ("dp_1", "dp_2", "txn_2")
+    asked = [request.fields for request in stripe_api.requests]
+    assert {fields["created[gte]"] for fields in asked} == {str(int(START.timestamp()))}
+    assert asked[-1]["type"] == "adjustment"
+
+
+def test_transfers_to_an_account_are_read_with_all_their_names(
+    stripe_api: Loopback, rail: StripeRail
+) -> None:
+    named = transfer_body(transfer_group=None, metadata={"nooterra_payout_key": "other"})
+    stripe_api.script.append((200, page(named)))
+    (transfer,) = rail.transfers_since("acct_pa", START)
+    assert (transfer.transfer_group, transfer.meta_payout_key) == (None, "other")
+    assert stripe_api.requests[-1].fields["destination"] == "acct_pa"
 
 
 @pytest.mark.parametrize(

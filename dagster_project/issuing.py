@@ -5,15 +5,16 @@ format of a packet (`evidence`), or any figure: verdicts and totals come from th
 
     packets/<tenant>/<period>/<name>.zip + r<revision>.json (what was issued, for looking up)
 
-A packet whose tables say what the newest revision said is not issued again.
+A packet whose tables say what the newest revision said is not issued again. A new one is computed
+again from the inputs it carries before it is signed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -21,18 +22,28 @@ from typing import Any, Final
 from dagster_project import building
 from dagster_project.home import Home, read_state, write_state
 from dagster_project.manifest import Manifest
-from dagster_project.marts import Marts, Row
+from dagster_project.marts import Marts
 from dagster_project.pipeline import is_current
+from dagster_project.replaying import TenantReplay
 from dagster_project.runs import Run
 from dagster_project.session import Session
 from dagster_project.signing import packet_log, packet_signer, trust_file
-from evidence import canonical, findings
+from evidence import canonical, findings, plan, spelling
 from evidence.build import BuiltPacket, PacketSpec, build_packet
 from evidence.errors import Refusal
 from evidence.tables import Table
 from ingest.errors import TieoutError
 
-__all__ = ["PLATFORM_TENANT", "IssuedPacket", "issue_packets", "issued", "newest", "tenants_of"]
+__all__ = [
+    "PLATFORM_TENANT",
+    "IssuedPacket",
+    "issue_packets",
+    "issued",
+    "newest",
+    "packet_tables",
+    "tables_of",
+    "tenants_of",
+]
 
 PLATFORM_TENANT: Final = "_platform"
 MAX_REVISIONS: Final = 10_000
@@ -49,8 +60,6 @@ _PACKET_TABLES: Final = (
     "tie_outs",
 )
 _LINKED_TABLE: Final = "movement_references"
-# They change from run to run although nothing they are about has.
-_LEFT_OUT: Final = frozenset({*findings.VOLATILE_COLUMNS, "as_of", "override_id"})
 
 
 @dataclass(frozen=True)
@@ -95,15 +104,21 @@ def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
     home = session.home
     trust_file(session.settings, home, now=session.clock())
     found: list[IssuedPacket] = []
-    with home.lock("packets"), Marts.published(home) as marts:
+    # The inputs of a replay are read from the working file, which the next build writes.
+    with home.lock("packets"), home.lock("warehouse"), Marts.published(home) as marts:
+        if read_state(home.warehouse / "built.json").get("run_id") != run.run_id:
+            session.progress("packets", "another run has built since; it issues them")
+            return []
         facts = _facts_of_code(session)
+        names = packet_tables(marts)
         for tenant in tenants_of(marts, run):
             periods = {str(row["period"]) for row in marts.rows(findings.RUNS, tenant_id=tenant)}
-            for period in sorted(periods):
-                packet = _issue(session, run, marts, facts, tenant, period)
-                if packet is not None:
-                    session.progress("packets", f"{tenant} {period} r{packet.revision}")
-                    found.append(packet)
+            with TenantReplay(home, tenant, names) as replay:
+                for period in sorted(periods):
+                    packet = _issue(session, run, marts, facts, replay, tenant, period)
+                    if packet is not None:
+                        session.progress("packets", f"{tenant} {period} r{packet.revision}")
+                        found.append(packet)
     return found
 
 
@@ -125,6 +140,7 @@ def _issue(
     run: Run,
     marts: Marts,
     facts: Mapping[str, Any],
+    replay: TenantReplay,
     tenant: str,
     period: str,
 ) -> IssuedPacket | None:
@@ -139,7 +155,7 @@ def _issue(
         tenant_id=tenant,
         period=period,
         revision=last.revision + 1 if last else 1,
-        tables=_tables(session, marts, tenant, period),
+        tables=tables_of(home, marts, tenant, period),
         run={**facts, "as_of": run.as_of},
         previous={"period": previous.period, "sha256": previous.packet_sha256}
         if previous
@@ -153,6 +169,7 @@ def _issue(
         content = _content_of(draft)
         if last is not None and last.content_sha256 == content:
             return None
+        spec = _replayable(session, spec, replay, draft)
         built = build_packet(spec, signer, packet_log(session.settings, home))
     except Refusal as refusal:
         raise TieoutError(
@@ -162,6 +179,30 @@ def _issue(
             code=refusal.code,
         ) from None
     return _put_down(home, run, spec, built, content)
+
+
+def _replayable(
+    session: Session, spec: PacketSpec, replay: TenantReplay, draft: BuiltPacket
+) -> PacketSpec:
+    """The packet with its plan, and with its inputs where those give its tables.
+
+    No packet is withheld because it cannot be replayed; it says so.
+    """
+    written = replay.written()
+    objection = replay.objection(draft, spec.period)
+    if objection is not None:
+        session.progress(
+            "packets",
+            f"{spec.tenant_id} {spec.period} cannot be replayed from its own rows ({objection}):"
+            " issued without inputs",
+        )
+    carried = objection is None and session.settings.packet_inputs == "carried"
+    rules = {**replay.rules(), "replayed_before_signing": objection is None}
+    return replace(
+        spec,
+        replay=written if carried else plan.without_inputs(written),
+        run={**spec.run, "rules": rules},
+    )
 
 
 def _put_down(
@@ -212,18 +253,22 @@ def _claims(marts: Marts, tenant: str, period: str) -> dict[str, Any]:
     }
 
 
-def _tables(session: Session, marts: Marts, tenant: str, period: str) -> dict[str, Table]:
-    keys = Manifest.load(session.home).keys()
+def packet_tables(marts: Marts) -> list[str]:
+    """Names of the published tables that a packet holds."""
     present = marts.names()
-    tables = {
-        name: Table(_key(name, keys), _PacketRows(marts, name, tenant, period))
-        for name in _PACKET_TABLES
-        if name in present
+    return [name for name in (*_PACKET_TABLES, _LINKED_TABLE) if name in present]
+
+
+def tables_of(home: Home, marts: Marts, tenant: str, period: str) -> dict[str, Table]:
+    """A packet's tables: rows of a tenant and period, read anew each time they are iterated."""
+    keys = Manifest.load(home).keys()
+    return {
+        name: Table(
+            tuple(column for column in keys[name] if column not in spelling.LEFT_OUT),
+            (_LinkedRows if name == _LINKED_TABLE else _PacketRows)(marts, name, tenant, period),
+        )
+        for name in packet_tables(marts)
     }
-    if _LINKED_TABLE in present:
-        linked = _LinkedRows(marts, _LINKED_TABLE, tenant, period)
-        tables[_LINKED_TABLE] = Table(_key(_LINKED_TABLE, keys), linked)
-    return tables
 
 
 @dataclass(frozen=True)
@@ -237,8 +282,7 @@ class _PacketRows:
 
     def __iter__(self) -> Iterator[dict[str, object]]:
         rows = self.marts.rows(self.name, tenant_id=self.tenant, period=self.period)
-        # What was resolved since the run before says something of that run, not of the period.
-        return _plain(row for row in rows if row.get("lifecycle") != "resolved")
+        return spelling.table_rows(rows)
 
 
 @dataclass(frozen=True)
@@ -249,27 +293,7 @@ class _LinkedRows(_PacketRows):
         movements = self.marts.rows("money_movements", tenant_id=self.tenant, period=self.period)
         wanted = {row["movement_id"] for row in movements}
         rows = self.marts.rows(self.name, tenant_id=self.tenant)
-        return _plain(row for row in rows if row["movement_id"] in wanted)
-
-
-def _key(name: str, keys: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    return tuple(column for column in keys[name] if column not in _LEFT_OUT)
-
-
-def _plain(rows: Iterator[Row]) -> Iterator[dict[str, object]]:
-    """Rows as packets spell them: no volatile column, times as text, currencies in lower case."""
-    for row in rows:
-        yield {name: _value(name, value) for name, value in row.items() if name not in _LEFT_OUT}
-
-
-def _value(name: str, value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and name in ("currency", "object_currency"):
-        return value.lower()
-    return value
+        return spelling.table_rows(row for row in rows if row["movement_id"] in wanted)
 
 
 def _content_of(built: BuiltPacket) -> str:

@@ -17,10 +17,36 @@ from dagster_project.building import manifest_file
 from dagster_project.home import Home
 from evidence import canonical
 
-__all__ = ["ACTS_TAG", "Manifest"]
+__all__ = ["ACTS_TAG", "Manifest", "Node"]
 
 ACTS_TAG: Final = "acts"
 _CODE: Final = ("model", "seed")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A model or seed: where it stands, what it reads, what its rows are unique by.
+
+    `relation` is `database.schema.name`; `file` is relative to the project.
+    """
+
+    unique_id: str
+    name: str
+    relation: str
+    file: str
+    parents: tuple[str, ...]
+    key: tuple[str, ...]
+    replay: str | None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its rows are the same for every tenant: seeds, and the run's own parameters."""
+        return self.replay == "shared"
+
+    @property
+    def is_input(self) -> bool:
+        """Whether packets carry its rows instead of computing them again."""
+        return self.replay is not None
 
 
 @dataclass(frozen=True)
@@ -52,6 +78,23 @@ class Manifest:
                 found[model] = tuple(arguments["key"])
         return found
 
+    def nodes(self) -> dict[str, Node]:
+        """Models and seeds by unique id."""
+        keys = self.keys()
+        return {
+            unique_id: Node(
+                unique_id=unique_id,
+                name=node["name"],
+                relation=f"{node['database']}.{node['schema']}.{node['name']}",
+                file=node["original_file_path"],
+                parents=tuple(node["depends_on"].get("nodes", ())),
+                key=keys.get(node["name"], ()),
+                replay=_replay_of(node),
+            )
+            for unique_id, node in self.content["nodes"].items()
+            if node["resource_type"] in _CODE
+        }
+
     def code_sha256(self) -> str:
         """One digest over the code of every model, seed and macro."""
         nodes = [n for n in self.content["nodes"].values() if n["resource_type"] in _CODE]
@@ -70,6 +113,16 @@ class Manifest:
             node["resource_type"] in kinds and (ACTS_TAG in node["tags"]) is acts
             for node in self.content["nodes"].values()
         )
+
+
+def _replay_of(node: Mapping[str, Any]) -> str | None:
+    """`shared`, `rows` (a staging model's) or `given` for inputs of a packet; None for a step."""
+    if node["resource_type"] == "seed":
+        return "shared"
+    told = node["config"]["meta"].get("replay")
+    if told is not None:
+        return str(told)
+    return "rows" if node["schema"] == "staging" else None
 
 
 @lru_cache(maxsize=2)

@@ -66,6 +66,7 @@ class Settings:
     payouts: PayoutMode = "off"
     payout_api_key: str | None = field(default=None, repr=False)
     log_origin: str | None = None
+    packet_inputs: str = "carried"
     decision_lifetime: timedelta = timedelta(minutes=30)
     target: str = "duckdb"
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
@@ -98,6 +99,11 @@ class Settings:
             payouts=_payouts(env.get("TIEOUT_PAYOUTS", "off")),
             payout_api_key=env.get("TIEOUT_PAYOUT_API_KEY"),
             log_origin=env.get("TIEOUT_LOG_ORIGIN"),
+            packet_inputs=_one_of(
+                "TIEOUT_PACKET_INPUTS",
+                env.get("TIEOUT_PACKET_INPUTS", "carried"),
+                ("carried", "digests"),
+            ),
             decision_lifetime=timedelta(
                 minutes=_given(env, "TIEOUT_DECISION_MINUTES", _positive) or 30
             ),

@@ -2,7 +2,7 @@
 
 What belongs here: canonical bytes, hashes, signatures, run packets, gate decisions, the packet
 log and the verifier. What does not: where rows come from, Dagster, dbt or DuckDB. The package
-needs nothing but `cryptography`, so that an auditor installs little.
+needs nothing but `cryptography`, so that an auditor installs little; only replay needs DuckDB.
 """
 
 __all__ = [
@@ -18,9 +18,12 @@ __all__ = [
     "log",
     "merkle",
     "notes",
+    "plan",
     "proof",
+    "replay",
     "schema",
     "signatures",
+    "spelling",
     "statement",
     "sums",
     "tables",

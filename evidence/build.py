@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evidence import canonical, container, findings, statement, sums, tables
+from evidence import canonical, container, findings, plan, statement, sums, tables
 from evidence.errors import Refusal, show
 from evidence.signatures import Signer, sign_envelope, sign_sshsig
 
@@ -59,6 +59,8 @@ class PacketSpec:
         counts: rows of `reconciliation_drift` by outcome; compared when given.
         previous: the newest packet of the previous period, as `Link` or {period, sha256}.
         supersedes: packet hash of the revision before; null exactly at revision 1.
+        replay: how the tables are computed from which inputs; it then gives `run` its `inputs`
+            and `code_sha256`. Without one nobody can compute the tables again.
     """
 
     tenant_id: str
@@ -71,6 +73,7 @@ class PacketSpec:
     counts: Mapping[str, int] | None = None
     previous: statement.Link | Mapping[str, str] | None = None
     supersedes: str | None = None
+    replay: plan.WrittenReplay | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def _build_body(
     found = findings.Findings(spec.tenant_id, spec.period)
     files: dict[str, bytes] = {}
     entries: dict[str, tables.Entry] = {}
-    budget = container.MAX_PACKET_BYTES - _RESERVED_BYTES
+    carried = () if spec.replay is None else spec.replay.files.values()
+    budget = container.MAX_PACKET_BYTES - _RESERVED_BYTES - sum(map(len, carried))
     for name, table in sorted(spec.tables.items()):
         data = tables.write_table(name, table, budget)
         budget -= len(data)
@@ -153,8 +157,13 @@ def _build_body(
     _check_claims(spec, found)
     listed = {name: entry.document() for name, entry in entries.items()}
     files[TABLES_FILE] = canonical.dumps(listed)
+    run = dict(spec.run)
+    if spec.replay is not None:
+        run |= {"inputs": spec.replay.inputs, "code_sha256": spec.replay.code_sha256}
+        plan.check_plan(spec.replay.plan, spec.replay.files, run, entries)
+        files |= spec.replay.files
     files[RUN_FILE] = statement.run_document(
-        spec.run, spec.tenant_id, spec.period, spec.revision, sorted(spec.currencies)
+        run, spec.tenant_id, spec.period, spec.revision, sorted(spec.currencies)
     )
     owner = spec.tenant_id, spec.period
     document = findings.reconciliation_document(*owner, found, entries)

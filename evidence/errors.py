@@ -31,7 +31,12 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("chain_", "ask the issuer for the packets that are missing, back to the first"),
     ("table_", "do not rely on it; report the packet to the issuer"),
     ("evidence_", "do not rely on it; report the packet to the issuer"),
-    ("replay_", "verify without --replay; see what is listed as not proven"),
+    ("replay_differs", "do not rely on it; its tables do not follow from its own inputs"),
+    ("replay_engine", "run pip install 'tieout[replay]', or verify without --replay"),
+    ("replay_limits", "replay on a machine with more memory, or verify without --replay"),
+    ("replay_inputs", "ask the issuer for the packet with its inputs, or verify without --replay"),
+    ("replay_", "report it to the issuer; without --replay see what is listed as not proven"),
+    ("sql_", "do not rely on it; its SQL does what no table needs"),
     ("decision_expired", "evaluate the gates again and issue a new decision"),
     ("unreadable", "check that the path exists and that you may read it"),
 )

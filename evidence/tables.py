@@ -175,6 +175,45 @@ def scan_table(
     return Entry(key, builder.root().hex(), rows, hashlib.sha256(data).hexdigest())
 
 
+def write_lines(
+    name: str, columns: Iterable[str], rows: Iterable[Mapping[str, object]], max_bytes: int
+) -> tuple[bytes, int]:
+    """Rows as canonical lines in byte order, which needs no key, and how many they are.
+
+    Raises:
+        Refusal: those of `write_table` that concern a row, and `packet_too_big`.
+    """
+    shape = _Shape(sorted(columns), ())
+    lines: list[bytes] = []
+    for row in rows:
+        line = _write_row(name, row, shape)
+        max_bytes -= len(line) + 1
+        if max_bytes < 0:
+            raise Refusal(
+                "packet_too_big",
+                f"got inputs beyond 1 GiB at {name}, expected less; issue the packet without its"
+                " inputs, or split the tenant",
+            )
+        lines.append(line)
+    lines.sort()
+    return b"".join(line + b"\n" for line in lines), len(lines)
+
+
+def check_lines(name: str, data: bytes, columns: Iterable[str]) -> None:
+    """Refuse lines that `write_lines` would not have written: `table_*`, `json_*`."""
+    if data and not data.endswith(b"\n"):
+        raise Refusal("table_newline", f"got {name} without a final newline")
+    shape, before, position = _Shape(sorted(columns), ()), b"", 0
+    while position < len(data):
+        stop = data.index(b"\n", position)
+        line = data[position:stop]
+        if tuple(_read_row(line, shape)) != shape.columns:
+            raise Refusal("table_columns", f"got a row of {name} with other columns")
+        if line < before:
+            raise Refusal("table_order", f"got rows of {name} out of order")
+        before, position = line, stop + 1
+
+
 def check_entry(name: str, got: Entry, stated: Entry) -> None:
     """Refuse a table that is not what `tables.json` states: `table_rows|digest|merkle`."""
     if got.rows != stated.rows:

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from evidence import canonical, container, findings, proof, signatures, statement, sums, tables
+from evidence import (
+    canonical,
+    container,
+    findings,
+    plan,
+    proof,
+    signatures,
+    statement,
+    sums,
+    tables,
+)
 from evidence.build import (
     ENVELOPE_FILE,
     FIXED_FILES,
@@ -63,6 +73,7 @@ def verify_packet(
     revision: int | None = None,
     require_log: bool = False,
     now: datetime | None = None,
+    replay: bool = False,
 ) -> Verified:
     """Accept a run packet or raise `Refusal` with the code of the first check that failed.
 
@@ -74,13 +85,14 @@ def verify_packet(
         revision: which revision is expected; None accepts any and says so.
         require_log: refuse a packet without a proof of inclusion in the trusted log.
         now: the verifier's clock, for keys and witnesses that claim the future.
+        replay: also compute every table again from the packet's inputs; this needs DuckDB.
 
     Raises:
         Refusal: always and only, whatever the bytes are.
     """
     try:
         files = container.read_packet(packet)
-        check = _Verification(files, trust, require_log, now)
+        check = _Verification(files, trust, require_log, now, replay)
         check.notes.append(f"container: {len(files)} files, names and bytes as the format fixes")
         return check.run(tenant, period, revision)
     except Refusal:
@@ -97,11 +109,13 @@ class _Verification:
         trust: TrustFile,
         require_log: bool,
         now: datetime | None,
+        replay: bool,
     ) -> None:
         self._files = files
         self._trust = trust
         self._require_log = require_log
         self._now = now
+        self._replay = replay
         self.notes: list[str] = []
         self.gaps: list[str] = []
 
@@ -118,7 +132,8 @@ class _Verification:
             check_life(key, time, self._now)
         self._digests(stated.subjects)
         run = self._run_document(stated)
-        entries, found = self._scan(stated)
+        planned = self._plan()
+        entries, found = self._scan(stated, planned)
         findings.check_evidence(
             self._files[findings.RECONCILIATION_FILE],
             self._files[findings.CHARGEBACKS_FILE],
@@ -131,6 +146,7 @@ class _Verification:
         self.notes.append(
             "evidence: counts, verdict, residual, totals and chain recomputed from the rows"
         )
+        self._follow_inputs(stated, run, planned, entries)
         self._standing_gaps(stated)
         return Verified(
             packet_sha256=stated.sha256,
@@ -229,14 +245,20 @@ class _Verification:
                 raise Refusal("spec_mismatch", f"got {name} {show(run[name])} in {RUN_FILE}")
         return run
 
+    def _plan(self) -> plan.Plan | None:
+        data = self._files.get(plan.PLAN_FILE)
+        return None if data is None else plan.read_plan(data)
+
     def _scan(
-        self, stated: statement.RunStatement
+        self, stated: statement.RunStatement, planned: plan.Plan | None
     ) -> tuple[dict[str, tables.Entry], findings.Findings]:
         entries = tables.read_entries(self._files[TABLES_FILE])
         for name in findings.REQUIRED_TABLES:
             if name not in entries:
                 raise Refusal("table_required", f"got no table {name} in {TABLES_FILE}")
         allowed = {*FIXED_FILES, *SIDE_FILES, *SUBJECTS, *(_table_file(name) for name in entries)}
+        if planned is not None:
+            allowed |= plan.files_of(planned)
         for name in self._files:
             if name not in allowed:
                 raise Refusal("extra_file", f"got {name}, which the format does not know")
@@ -254,6 +276,37 @@ class _Verification:
         )
         return entries, found
 
+    def _follow_inputs(
+        self,
+        stated: statement.RunStatement,
+        run: Mapping[str, object],
+        planned: plan.Plan | None,
+        entries: Mapping[str, tables.Entry],
+    ) -> None:
+        if planned is None:
+            if self._replay:
+                raise Refusal("replay_plan", f"got no {plan.PLAN_FILE}, expected it to replay")
+            self.gaps.append("that the tables follow from the inputs: the packet has no plan")
+            return
+        carried = plan.check_plan(planned, self._files, run, entries)
+        self.notes.append(
+            f"plan: {len(planned.steps)} statements are those of code_sha256, and"
+            f" {len(planned.inputs)} inputs {'those of' if carried else 'named by digest in'}"
+            f" {RUN_FILE}"
+        )
+        if not self._replay:
+            hint = "use --replay" if carried else "the packet carries only their digests"
+            self.gaps.append(f"that the tables follow from the inputs: not replayed; {hint}")
+            return
+        from evidence.replay import computed  # noqa: PLC0415  # the one part that needs DuckDB
+
+        with computed(self._files, planned) as again:
+            again.compare(stated.tenant, stated.period, entries, self._files)
+        self.notes.append(
+            f"replay: {len(entries)} tables computed again by {again.engine}, byte for byte the"
+            f" same (the issuer's engine was {run['engine']})"
+        )
+
     def _standing_gaps(self, stated: statement.RunStatement) -> None:
         if TIMESTAMP_FILE in self._files:
             self.gaps.append(f"{TIMESTAMP_FILE}: present, not verified; see openssl ts -verify")
@@ -262,7 +315,6 @@ class _Verification:
                 f"the packet it builds on ({stated.previous.period},"
                 f" {stated.previous.sha256}): verify the chain to include it"
             )
-        self.gaps.append("that the tables follow from the inputs: nothing was replayed")
         self.gaps.append("that the inputs are true: only the rail and the kernel can say that")
         self.gaps.append("that no later revision supersedes it: ask for the newest")
 

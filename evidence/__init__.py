@@ -29,4 +29,5 @@ __all__ = [
     "tables",
     "trust",
     "verify",
+    "viewer",
 ]

@@ -99,6 +99,8 @@ def build(
     *,
     acts: bool = False,
     known_at: datetime | None = None,
+    models: Sequence[str] = (),
+    parsed_by: Home | None = None,
     on_node: Callable[[str], None] | None = None,
 ) -> BuildResult:
     """Builds the warehouse for a run, or only the models that record acts.
@@ -110,6 +112,8 @@ def build(
         run: The run; its landing must be pinned.
         acts: Build `tag:acts` alone.
         known_at: Later cut-off for acts of the run itself; the run's own when None.
+        models: Build only these and what they rest on, without their tests.
+        parsed_by: A home whose parsed project serves this one too.
         on_node: Called with the name of each finished node.
 
     Raises:
@@ -122,9 +126,11 @@ def build(
         "home_mode": home.mode,
     }
     chosen = ["--select", ACTS] if acts else ["--exclude", ACTS]
+    if models:
+        chosen = ["--select", *models, "--exclude-resource-type", "test"]
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]
     arguments += ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
-    result = _invoke(home, arguments, manifest=_parsed(home), on_node=on_node)
+    result = _invoke(home, arguments, manifest=_parsed(parsed_by or home), on_node=on_node)
     return BuildResult(tuple(_node(entry) for entry in result.results))
 
 

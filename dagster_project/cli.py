@@ -20,6 +20,7 @@ import typer
 
 from dagster_project import views
 from dagster_project.cli_controls import controls_app
+from dagster_project.cli_drill import drill_app
 from dagster_project.cli_packets import packet_app
 from dagster_project.cli_reports import reports_app
 from dagster_project.cli_tools import add_tools, keys_app, simulator_app
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(packet_app, name="packet")
 app.add_typer(controls_app, name="controls")
 app.add_typer(reports_app, name="kernel-report")
+app.add_typer(drill_app, name="drill")
 app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")
 app.add_typer(webhooks_app, name="webhooks")

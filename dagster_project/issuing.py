@@ -53,6 +53,7 @@ _PACKET_TABLES: Final = (
     findings.DRIFT,
     findings.BRIDGE,
     findings.EXPOSURE,
+    "drill_records",
     "holdback_rollforward",
     "money_movements",
     "open_item_rollforward",

@@ -7,14 +7,16 @@ envelope over a whole export (signatures.py).
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from evidence import signatures
+from evidence import kernel_json, signatures
 from evidence.errors import Refusal
-from evidence.keys import public_key_from_pem
+from evidence.keys import public_key_from_pem, public_key_pem
+from evidence.signatures import Signer
 
 _HEX_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _EVERY_TENANT: Final = "*"
@@ -23,6 +25,7 @@ VALID: Final = "valid"
 INVALID: Final = "invalid"
 UNKNOWN_KEY: Final = "unknown_key"
 ABSENT: Final = "absent"
+_OUTSIDE_HASH: Final = frozenset({"artifactHash", "signature"})
 _NOBODY: Final[tuple[bytes, frozenset[str]]] = (b"", frozenset())
 
 
@@ -54,6 +57,35 @@ def is_digest_signed(pem: str, digest: str, signature: str) -> bool:
     if not _HEX_SHA256.fullmatch(digest):
         return False
     return is_signed_by(pem.encode(), bytes.fromhex(digest), signature)
+
+
+def key_id_of(public_key: bytes) -> str:
+    """The id by which the kernel's convention names a raw public key: over its PEM text."""
+    pem = public_key_pem(public_key)
+    return f"key_{hashlib.sha256(pem.encode()).hexdigest()[:24]}"
+
+
+def sign_document(
+    document: Mapping[str, Any], signer: Signer, key_id: str | None = None
+) -> dict[str, Any]:
+    """A document with `artifactHash` and `signature` as the kernel's own scripts write them.
+
+    Args:
+        document: Without these two members.
+        signer: Signs the 32 raw bytes of the hash.
+        key_id: The name a partner knows the key by; the kernel's convention when None.
+
+    Returns:
+        The document with both members; the hash covers neither, so it is the same under every key.
+    """
+    body = {name: value for name, value in document.items() if name not in _OUTSIDE_HASH}
+    digest = hashlib.sha256(kernel_json.dumps(body).encode()).hexdigest()
+    signature = {
+        "algorithm": "Ed25519",
+        "keyId": key_id or key_id_of(signer.public_key),
+        "signatureBase64": base64.b64encode(signer.sign(bytes.fromhex(digest))).decode(),
+    }
+    return {**body, "artifactHash": digest, "signature": signature}
 
 
 def is_signed_by(pem: bytes, message: bytes, signature: str) -> bool:

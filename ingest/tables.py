@@ -22,6 +22,7 @@ __all__ = [
     "BREAKS",
     "CONTROLS",
     "COVERAGE",
+    "DRILLS",
     "GATE_EVALUATIONS",
     "LINEAGE",
     "PACKETS",
@@ -360,6 +361,26 @@ PROVIDER_EVENTS: Final = TableSpec(
     key=("tenant_id", "provider_id", "dedupe_key", "event_type"),
 )
 
+DRILLS: Final = TableSpec(
+    "tieout",
+    "drills",
+    columns(
+        tenant_id=VARCHAR,
+        artifact_sha256=VARCHAR,
+        period=VARCHAR,
+        drill=VARCHAR,
+        provider_id=VARCHAR,
+        operation_id=VARCHAR,
+        party_id=VARCHAR,
+        drill_status=VARCHAR,
+        outstanding_cents=BIGINT,
+        currency=VARCHAR,
+        payout_code=VARCHAR,
+        record=VARCHAR,
+    ),
+    key=("tenant_id", "artifact_sha256"),
+)
+
 RUN_LOG: Final = TableSpec(
     "tieout",
     "run_log",
@@ -378,5 +399,6 @@ TIEOUT_TABLES: Final[tuple[TableSpec, ...]] = (
     GATE_EVALUATIONS,
     PACKETS,
     PROVIDER_EVENTS,
+    DRILLS,
     RUN_LOG,
 )

@@ -19,6 +19,8 @@ from typing import Annotated, Any
 import typer
 
 from dagster_project import views
+from dagster_project.backtesting import MAX_RUNS
+from dagster_project.cli_backtest import try_policy
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_drill import drill_app
 from dagster_project.cli_packets import packet_app
@@ -186,8 +188,22 @@ def drift(
 
 
 @app.command()
-def gates(tenant_id: TenantId = None, as_json: Json = False) -> None:
-    """List payout gates: what is released, and what holds the rest."""
+def gates(
+    tenant_id: TenantId = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--what-if", metavar="FILE", help="Try this policy on past runs."),
+    ] = None,
+    runs: Annotated[
+        int,
+        typer.Option("--runs", min=1, max=MAX_RUNS, help="With --what-if: so many days' runs."),
+    ] = 7,
+    as_json: Json = False,
+) -> None:
+    """List payout gates: what is released, and what holds the rest; or back-test a policy."""
+    if policy is not None:
+        try_policy(policy, tenant_id, runs, as_json)
+        return
     rows = views.gates(_home(), tenant_id=tenant_id)
     if as_json:
         answer(rows)

@@ -1,0 +1,185 @@
+"""The back-test: what another policy would have blocked, delayed and saved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagster_project.backtesting import backtest, compare
+from dagster_project.marts import Marts
+from dagster_project.policy import read_policy
+from dagster_project.session import Session
+from dagster_project.settings import Settings
+from ingest.errors import SettingError
+from tests.wiring.conftest import one_paragraph, type_command
+
+FORMAT = "urn:tieout:policy:v1"
+CAP = 500_000
+DAYS = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2, 3)]
+
+
+def policy_file(folder: Path, *controls: Any, **over: Any) -> Path:
+    path = folder / "policy.json"
+    path.write_text(json.dumps({"format": FORMAT, "controls": list(controls), **over}))
+    return path
+
+
+def control(field: str, value: Any, tenant: str = "*") -> dict[str, Any]:
+    return {"tenantId": tenant, "field": field, "value": value}
+
+
+def gate(decision: str, *codes: str, cents: int = 900, party: str = "pa") -> dict[str, Any]:
+    return {
+        "tenant_id": "t",
+        "party_id": party,
+        "period": "2026-10",
+        "payout_key": f"k_{party}",
+        "currency": "USD",
+        "decision": decision,
+        "held_codes": ",".join(codes) or None,
+        "release_cents": cents if decision == "release" else 0,
+    }
+
+
+def steps(*pairs: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+    key = ("t", pairs[0][0]["payout_key"])
+    return [(DAYS[n], {key: before}, {key: after}) for n, (before, after) in enumerate(pairs)]
+
+
+@pytest.fixture(scope="module")
+def session(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    home = tmp_path_factory.mktemp("backtest") / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    return Session.open(replace(Settings.from_env({"TIEOUT_HOME": str(home)})))
+
+
+def test_a_cap_blocks_exactly_the_payouts_above_it(session: Session, tmp_path: Path) -> None:
+    with Marts.published(session.home) as marts:
+        released = list(marts.rows("payout_gates", decision="release"))
+    above = {row["payout_key"]: row["release_cents"] for row in released}
+    above = {key: cents for key, cents in above.items() if cents > CAP}
+    assert 0 < len(above) < len(released)
+    policy = read_policy(policy_file(tmp_path, control("max_payout_amount_cents", CAP)))
+    tried = backtest(session, policy, tenant_id=None, max_runs=7)
+    assert {e.payout_key: e.amount_cents for e in tried.effects} == above
+    assert {(e.effect, e.codes) for e in tried.effects} == {
+        ("blocked", ("PAYOUT_AMOUNT_LIMIT_EXCEEDED",))
+    }
+    assert tried.unlike_record == 0
+
+
+def test_without_the_kernels_daily_limit_what_it_alone_held_is_paid(
+    session: Session, tmp_path: Path
+) -> None:
+    with Marts.published(session.home) as marts:
+        alone = list(marts.rows("payout_gates", held_codes="PAYOUT_DAILY_LIMIT_EXCEEDED"))
+    (held,) = alone
+    exports = session.home.simulator / "exports" / held["tenant_id"] / "money_rail_controls.jsonl"
+    kernel = {**json.loads(exports.read_text()), "dailyPayoutLimitCents": None}
+    policy = read_policy(policy_file(tmp_path, kernelControls=[kernel]))
+    tried = backtest(session, policy, tenant_id=held["tenant_id"], max_runs=1)
+    released = {e.payout_key: e for e in tried.effects if e.effect == "released"}
+    assert set(released) == {held["payout_key"]}
+    assert released[held["payout_key"]].codes == ("PAYOUT_DAILY_LIMIT_EXCEEDED",)
+    assert released[held["payout_key"]].amount_cents == held["gross_cents"]
+
+
+def test_what_is_free_of_the_policy_later_is_delayed_although_it_was_paid_meanwhile() -> None:
+    (effect,) = compare(
+        steps(
+            (gate("release"), gate("hold", "PAYOUT_DAILY_LIMIT_EXCEEDED")),
+            (
+                gate("hold", "ALREADY_PAID"),
+                gate("hold", "PAYOUT_DAILY_LIMIT_EXCEEDED", "ALREADY_PAID"),
+            ),
+            (gate("hold", "ALREADY_PAID"), gate("hold", "ALREADY_PAID")),
+        ),
+        {},
+    )
+    assert (effect.effect, effect.decided_at, effect.free_at) == ("delayed", DAYS[0], DAYS[2])
+    assert (effect.amount_cents, effect.codes) == (900, ("PAYOUT_DAILY_LIMIT_EXCEEDED",))
+
+
+def test_what_a_looser_policy_pays_is_told_with_what_had_held_it() -> None:
+    (effect,) = compare(steps((gate("hold", "PAYOUT_AMOUNT_LIMIT_EXCEEDED"), gate("release"))), {})
+    assert (effect.effect, effect.amount_cents) == ("released", 900)
+    assert effect.codes == ("PAYOUT_AMOUNT_LIMIT_EXCEEDED",)
+
+
+def test_a_debt_is_saved_once_and_never_beyond_what_was_withheld() -> None:
+    stopped = gate("hold", "OPEN_BREAK")
+    first = steps((gate("release"), stopped))[0]
+    second = {**gate("release", cents=700), "payout_key": "k_2"}
+    first[1]["t", "k_2"], first[2]["t", "k_2"] = second, {**stopped, "payout_key": "k_2"}
+    effects = compare([first], {("t", "pa", "USD"): 1_000, ("t", "pb", "USD"): 5})
+    assert sum(effect.saved_cents for effect in effects) == 1_000
+    assert all(effect.saved_cents <= effect.amount_cents for effect in effects)
+
+
+def test_nothing_changes_where_both_policies_agree() -> None:
+    both = gate("hold", "REAL_MONEY_DISABLED")
+    assert compare(steps((both, both), (gate("release"), gate("release"))), {}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "strict JSON"),
+        ("[]", FORMAT),
+        ('{"format": "other"}', FORMAT),
+        ('{"format": "urn:tieout:policy:v1"}', "changes nothing"),
+        ('{"format": "urn:tieout:policy:v1", "control": []}', "'control'"),
+        ('{"format": "urn:tieout:policy:v1", "controls": {}}', "list of objects"),
+        ('{"format": "urn:tieout:policy:v1", "controls": [1]}', "list of objects"),
+        (
+            '{"format": "urn:tieout:policy:v1", "controls": [{"field": "x", "value": 1}]}',
+            "tenantId",
+        ),
+        (
+            '{"format": "urn:tieout:policy:v1", "controls": '
+            '[{"tenantId": "*", "field": "cap", "value": 1}]}',
+            "max_payout_amount_cents",
+        ),
+        (
+            '{"format": "urn:tieout:policy:v1", "controls": '
+            '[{"tenantId": "*", "field": "max_payout_amount_cents", "value": -1}]}',
+            "no value",
+        ),
+        (
+            '{"format": "urn:tieout:policy:v1", "controls": '
+            '[{"tenantId": "*", "field": "max_payout_amount_cents"}]}',
+            "no value",
+        ),
+        (
+            '{"format": "urn:tieout:policy:v1", "controls": '
+            '[{"tenantId": "*", "field": "real_money_enabled", "value": 1, "until": 2}]}',
+            "'until'",
+        ),
+        ('{"format": "urn:tieout:policy:v1", "kernelControls": [{"a": 1}]}', "tenantId"),
+        (
+            '{"format": "urn:tieout:policy:v1", "kernelControls": '
+            '[{"tenantId": "t", "realMoneyEnabled": "yes"}]}',
+            "realMoneyEnabled",
+        ),
+        ('{"format": "urn:tieout:policy:v1", "controls": [], "controls": []}', "strict JSON"),
+    ],
+)
+def test_a_policy_that_is_not_one_is_refused(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(text)
+    with pytest.raises(SettingError) as refused:
+        read_policy(path)
+    assert refused.value.code == "policy_malformed"
+    assert word in str(refused.value)
+
+
+def test_a_policy_file_that_is_not_there_is_misuse(tmp_path: Path) -> None:
+    answer = type_command(tmp_path / "home", "gates", "--what-if", str(tmp_path / "none.json"))
+    assert answer.code == 2, answer
+    one_paragraph(answer, "policy_unreadable")

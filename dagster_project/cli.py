@@ -23,6 +23,7 @@ from dagster_project.backtesting import MAX_RUNS
 from dagster_project.cli_backtest import try_policy
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_drill import drill_app
+from dagster_project.cli_imports import add_imports
 from dagster_project.cli_packets import packet_app
 from dagster_project.cli_reports import reports_app
 from dagster_project.cli_tools import add_tools, keys_app, simulator_app
@@ -64,6 +65,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")
 app.add_typer(webhooks_app, name="webhooks")
 add_tools(app)
+add_imports(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 TenantId = Annotated[str | None, typer.Option("--tenant-id", help="Only this tenant.")]

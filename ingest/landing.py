@@ -100,7 +100,7 @@ class Landing:
     def write(
         self,
         spec: TableSpec,
-        rows: Iterable[Mapping[str, object]],
+        rows: Iterable[Mapping[str, object]] | spool.CanonicalLines,
         *,
         batch_id: str,
         received_at: datetime,
@@ -112,7 +112,7 @@ class Landing:
         Args:
             spec: The table.
             rows: Row mappings; read once, never held in memory as a whole. Values are int, str,
-                bool, aware datetime or None; an absent column is null.
+                bool, aware datetime or None; an absent column is null. Or lines in canonical form.
             batch_id: From `new_batch_id`; a (table, batch_id) is written once.
             received_at: When the rows were received, UTC-aware.
             request: What was asked of the source, without secrets.
@@ -143,6 +143,10 @@ class Landing:
             folder / f"{path.name.removesuffix(MANIFEST)}.parquet"
             for path in folder.glob(f"*{MANIFEST}")
         )
+
+    def schema_file(self, spec: TableSpec) -> Path:
+        """The typed file of zero rows of a table; see `ensure_schema`."""
+        return self._folder(spec) / SCHEMA_FILE
 
     def rows(self, spec: TableSpec, names: Sequence[str]) -> list[tuple[object, ...]]:
         """Columns of every committed row of a table, oldest receipt first; times are UTC-aware.
@@ -223,7 +227,7 @@ class Landing:
     def _write(
         self,
         spec: TableSpec,
-        rows: Iterable[Mapping[str, object]],
+        rows: Iterable[Mapping[str, object]] | spool.CanonicalLines,
         batch_id: str,
         received_at: datetime,
         request: Mapping[str, object] | None,

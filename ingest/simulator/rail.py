@@ -22,6 +22,7 @@ from ingest.simulator.customer_acts import CustomerActs, Personal, unix_seconds
 from ingest.simulator.errors import RailError
 from ingest.simulator.identities import broken_identities
 from ingest.simulator.journal import Journal
+from ingest.simulator.reports import render_report
 from ingest.simulator.store import singular
 from ingest.simulator.views import balance_view
 
@@ -263,6 +264,19 @@ class Rail(CustomerActs):
         with self.lock:
             when = self.books.now() if at is None else unix_seconds(at)
             return self.books.ledger.available(self.books.holder(account), currency, when)
+
+    def report(
+        self, report_type: str, *, start: datetime, end: datetime, account: str | None = None
+    ) -> str:
+        """Return an itemized report CSV of `[start, end)`; see `render_report`."""
+        with self.lock:
+            return render_report(
+                self.books,
+                report_type,
+                start=unix_seconds(start),
+                end=unix_seconds(end),
+                account=account,
+            )
 
     def put_object(self, kind: str, obj: Mapping[str, Any], account: str | None = None) -> None:
         """Inject a foreign object verbatim; it is listed but has no part in the ledger."""

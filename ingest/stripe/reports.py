@@ -1,0 +1,291 @@
+"""Bulk history from itemized report CSVs, into the tables that lists fill too.
+
+Belongs here: which report means what, landing its rows, and the coverage a report stands for. Does
+not belong here: the CSV (`ingest.stripe.report_rows`), what of it is new
+(`ingest.stripe.report_tables`).
+
+A report carries of a balance transaction: id, source, currency, amount, fee, net, category, created
+and available_on. It does not carry type, fee details, balance type, status and exchange rate; those
+columns are null until a list reads the same id, whose row then stands. A row whose id a list has
+read already is compared with it: equal amounts land nothing, other amounts are refused, as a break.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from ingest.coverage import COMPLETE, CoverageRow, land_coverage
+from ingest.errors import SettingError, SourceIncomplete
+from ingest.landing import Landing, new_batch_id
+from ingest.stripe import kept
+from ingest.stripe.report_rows import ReportRows
+from ingest.stripe.report_tables import (
+    compare_with_lists,
+    member_lines,
+    movement_lines,
+    whole_memberships,
+)
+
+__all__ = ["REPORT_TYPES", "ReportImport", "import_report"]
+
+SOURCE: Final = "stripe"
+ENDPOINT: Final = "balance_transactions"
+MAX_FILE_BYTES: Final = 32 << 30
+_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,100}")
+_HASH_BYTES: Final = 4 << 20
+_CONNECTED: Final = "connected_account_"
+# Movements of one account, or of every connected account with its id in a column of its own.
+REPORT_TYPES: Final = (
+    "balance_change_from_activity",
+    "payout_reconciliation",
+    f"{_CONNECTED}balance_change_from_activity",
+    f"{_CONNECTED}payout_reconciliation",
+)
+
+
+@dataclass(frozen=True)
+class ReportImport:
+    """What importing one report came to.
+
+    Attributes:
+        sha256: Hex digest of the file, which is not kept: it holds personal data.
+        rows_read: Rows of the file, without its header.
+        rows_landed: Movements that were new.
+        known: Movements that a list had read already, with the same amounts.
+        refused: Rows in quarantine.
+        members_landed: Members of payouts whose membership is whole, that were new.
+        payouts_left: Payouts whose membership is left to the list, because it is not whole here.
+        covered: Whether the interval counts as read, so that a pull need not read it.
+    """
+
+    sha256: str
+    rows_read: int
+    rows_landed: int
+    known: int
+    refused: int
+    members_landed: int
+    payouts_left: int
+    covered: bool
+
+
+def import_report(
+    path: Path,
+    *,
+    report_type: str,
+    landing: Landing,
+    now: datetime,
+    account: str | None = None,
+    platform: str | None = None,
+    interval: tuple[datetime, datetime] | None = None,
+) -> ReportImport:
+    """Lands one itemized report.
+
+    Args:
+        path: The CSV as Stripe made it.
+        report_type: One of `REPORT_TYPES`, without `.itemized.N`.
+        landing: Where rows go.
+        now: When it is imported, UTC-aware.
+        account: Whose report it is; None means the platform. Not for `connected_account_*`.
+        platform: The platform's account id, for a home that never pulled; else None.
+        interval: `[start, end)` that the report was requested for, by creation; with it, and with
+            nothing refused, the accounts in the file count as read for it. Only for activity.
+
+    Raises:
+        SettingError: Type, account, platform or interval are not what they should be.
+        SourceIncomplete: The file is not such a report, or changed while it was read.
+        LandingError: The home cannot take the rows.
+    """
+    platform = _platform(landing, platform)
+    own = _own_account(report_type, account, platform)
+    _check_interval(report_type, interval, now)
+    digest = _digest(path)
+    batch_id = new_batch_id(now, f"report-{secrets.token_hex(6)}")
+    with _rows(path, landing, own, platform) as rows:
+        compare_with_lists(rows, landing)
+        source_file = f"report/{report_type}/{digest[:12]}"
+        refused = rows.refused(source_file)
+        if _digest(path) != digest:
+            raise SourceIncomplete(
+                got="a report that changed while it was read",
+                expected="one file, whole and at rest",
+                remedy="Import it again once it is downloaded",
+                code="report_changed",
+            )
+        request = {"report_type": report_type, "sha256": digest}
+        left = whole_memberships(rows, landing)
+        manifest = landing.write(
+            kept.PAYOUT_MEMBERS.spec,
+            member_lines(rows),
+            batch_id=batch_id,
+            received_at=now,
+            request=request,
+        )
+        members_landed = manifest.rows if manifest else 0
+        manifest = landing.write(
+            kept.BALANCE_TRANSACTIONS.spec,
+            movement_lines(rows),
+            batch_id=batch_id,
+            received_at=now,
+            request=request,
+            quarantined=refused,
+        )
+        covered = bool(interval) and not refused
+        if interval and covered:
+            _cover(rows, landing, interval, batch_id, now)
+        return ReportImport(
+            sha256=digest,
+            rows_read=rows.count() + rows.count_malformed(),
+            rows_landed=manifest.rows if manifest else 0,
+            known=rows.count("is_known"),
+            refused=len(refused),
+            members_landed=members_landed,
+            payouts_left=left,
+            covered=covered,
+        )
+
+
+@contextmanager
+def _rows(path: Path, landing: Landing, own: str | None, platform: str) -> Iterator[ReportRows]:
+    with TemporaryDirectory(dir=landing.home / "state", prefix="report.") as folder:
+        rows = ReportRows(path, Path(folder), own_account=own)
+        try:
+            rows.db.execute(
+                f"create temp view owned as select *, account_id = '{platform}' as is_platform "
+                "from report"
+            )
+            yield rows
+        finally:
+            rows.close()
+
+
+def _cover(
+    rows: ReportRows,
+    landing: Landing,
+    interval: tuple[datetime, datetime],
+    batch_id: str,
+    now: datetime,
+) -> None:
+    found = rows.db.execute(
+        "select account_id, count(*), count(*) filter (where not is_known), sum(amount)::bigint, "
+        "min(created), max(created) from report group by account_id order by account_id"
+    ).fetchall()
+    start, end = interval
+    outside = [
+        name
+        for name, *_, first, last in found
+        if first < start.replace(tzinfo=None) or last >= end.replace(tzinfo=None)
+    ]
+    if outside:
+        raise SettingError(
+            got=f"movements of {len(outside)} account(s) from outside the interval",
+            expected="the interval that the report was requested for",
+            remedy="Correct --from and --to, or leave them out: the rows are landed, and without "
+            "them nothing counts as read",
+            code="report_interval_wrong",
+        )
+    coverage = [
+        CoverageRow(
+            source=SOURCE,
+            account_id=name,
+            endpoint=ENDPOINT,
+            tenant_id=None,
+            slice_from=start,
+            slice_to=end,
+            status=COMPLETE,
+            rows_read=read,
+            rows_landed=landed,
+            amount_sum_cents=amount,
+            error_code=None,
+            error_detail=None,
+            started_at=now,
+            finished_at=now,
+            pull_id=batch_id,
+        )
+        for name, read, landed, amount, _, _ in found
+    ]
+    land_coverage(landing, coverage, batch_id=batch_id, received_at=now)
+
+
+def _platform(landing: Landing, given: str | None) -> str:
+    """The platform's name, as lists know it: whose movement a row is decides what it must meet."""
+    rows = landing.distinct(kept.BALANCES.spec, ("account_id", "is_platform"))
+    known = next((str(name) for name, is_platform in rows if is_platform), None)
+    name = known or given
+    if name is None or given not in (None, name) or (not known and not _ACCOUNT.fullmatch(name)):
+        raise SettingError(
+            got="no platform account" if name is None else "another platform than this home's",
+            expected=f"platform {known}" if known else "an account id such as acct_1A2b3C",
+            remedy="Give --platform, as a pull will name it, or pull once first",
+            code="report_platform_unknown",
+        )
+    return name
+
+
+def _own_account(report_type: str, account: str | None, platform: str) -> str | None:
+    if report_type not in REPORT_TYPES:
+        raise SettingError(
+            got="an unknown report type",
+            expected=f"one of {', '.join(REPORT_TYPES)}",
+            remedy="Name the type that the report was requested as, without .itemized and number",
+            code="report_type_unknown",
+        )
+    if report_type.startswith(_CONNECTED):
+        if account is not None:
+            raise SettingError(
+                got="an account for a report that names the account of each row",
+                expected="no --account with a connected_account_* report",
+                remedy="Leave --account out",
+                code="report_account_given",
+            )
+        return None
+    name = account or platform
+    if not (_ACCOUNT.fullmatch(name) or name == platform):
+        raise SettingError(
+            got="a report whose account is no account id",
+            expected="the account that the report was requested for, such as acct_1A2b3C",
+            remedy="Correct --account, or leave it out for the platform's own report",
+            code="report_account_unknown",
+        )
+    return name
+
+
+def _check_interval(
+    report_type: str, interval: tuple[datetime, datetime] | None, now: datetime
+) -> None:
+    if interval is None:
+        return
+    start, end = interval
+    if not start < end <= now or not report_type.endswith("balance_change_from_activity"):
+        raise SettingError(
+            got="an interval that cannot count as read",
+            expected="start < end <= now, of a balance_change_from_activity report",
+            remedy="Give the interval the report was requested for, or leave --from and --to out",
+            code="report_interval_wrong",
+        )
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise OSError
+        with path.open("rb") as file:
+            while chunk := file.read(_HASH_BYTES):
+                digest.update(chunk)
+    except OSError:
+        raise SourceIncomplete(
+            got="a report file that cannot be read, or is larger than 32 GiB",
+            expected="a CSV file that this user may read",
+            remedy="Correct the path, or request the report for shorter intervals",
+            code="report_unreadable",
+        ) from None
+    return digest.hexdigest()

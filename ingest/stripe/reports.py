@@ -104,6 +104,7 @@ def import_report(
         SourceIncomplete: The file is not such a report, or changed while it was read.
         LandingError: The home cannot take the rows.
     """
+    _check_type(report_type)
     platform = _platform(landing, platform)
     own = _own_account(report_type, account, platform)
     _check_interval(report_type, interval, now)
@@ -230,7 +231,7 @@ def _platform(landing: Landing, given: str | None) -> str:
     return name
 
 
-def _own_account(report_type: str, account: str | None, platform: str) -> str | None:
+def _check_type(report_type: str) -> None:
     if report_type not in REPORT_TYPES:
         raise SettingError(
             got="an unknown report type",
@@ -238,6 +239,9 @@ def _own_account(report_type: str, account: str | None, platform: str) -> str | 
             remedy="Name the type that the report was requested as, without .itemized and number",
             code="report_type_unknown",
         )
+
+
+def _own_account(report_type: str, account: str | None, platform: str) -> str | None:
     if report_type.startswith(_CONNECTED):
         if account is not None:
             raise SettingError(

@@ -1,6 +1,6 @@
-"""Checks beyond dbt's: of the published file and of the packets.
+"""Checks beyond dbt's: of the published file, the packets and the audit trail.
 
-Belongs here: reading published marts and saying what stands out. Does not belong here: a rule about
+Belongs here: reading what a run left and saying what stands out. Does not belong here: a rule about
 money; a break is a row, so breaks warn and never fail a run.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.assets.packets import ISSUED_KEY
-from dagster_project.assets.publication import PUBLISHED_KEY
+from dagster_project.assets.publication import CLOSED_KEY, PUBLISHED_KEY
+from dagster_project.auditing import require_intact
 from dagster_project.issuing import newest, packet_file, tenants_of
 from dagster_project.marts import Marts
 from dagster_project.resources import Wiring
@@ -21,6 +22,7 @@ from dagster_project.runs import last_published
 from dagster_project.signing import trust_file
 from evidence.errors import Refusal
 from evidence.verify import verify_packet
+from ingest.errors import TieoutError
 
 __all__ = ["checks"]
 
@@ -53,6 +55,7 @@ def checks() -> list[dg.AssetChecksDefinition]:
             lambda rows: {_place(row) for row in rows if row["amount_cents"] != 0},
         ),
         _packets_verify(),
+        _audit_holds(),
     ]
 
 
@@ -112,5 +115,23 @@ def _packets_verify() -> dg.AssetChecksDefinition:
             except Refusal as refusal:
                 refused[f"{packet.tenant_id} {packet.period}"] = refusal.code
         return dg.AssetCheckResult(passed=not refused, metadata={"verified": verified, **refused})
+
+    return check
+
+
+def _audit_holds() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=CLOSED_KEY,
+        name="audit_chain_holds",
+        description="Every line of the audit trail names the one before it, and none is missing.",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, wiring: dg.ResourceParam[Wiring]
+    ) -> dg.AssetCheckResult:
+        try:
+            acts = require_intact(wiring.session(context.log.info).home)
+        except TieoutError as fault:
+            return dg.AssetCheckResult(passed=False, description=str(fault))
+        return dg.AssetCheckResult(passed=True, metadata={"acts": acts})
 
     return check

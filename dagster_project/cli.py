@@ -20,13 +20,17 @@ import typer
 
 from dagster_project import views
 from dagster_project.backtesting import MAX_RUNS
+from dagster_project.cli_audit import audit_app
 from dagster_project.cli_backtest import try_policy
+from dagster_project.cli_certify import certify_app
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_drill import drill_app
 from dagster_project.cli_imports import add_imports
+from dagster_project.cli_overrides import override_app, write_off_app
 from dagster_project.cli_packets import packet_app
 from dagster_project.cli_reports import reports_app
 from dagster_project.cli_tools import add_tools, keys_app, simulator_app
+from dagster_project.cli_triage import triage_app
 from dagster_project.cli_webhooks import webhooks_app
 from dagster_project.home import Home, open_home, prepare_home
 from dagster_project.marts import Marts
@@ -61,6 +65,11 @@ app.add_typer(packet_app, name="packet")
 app.add_typer(controls_app, name="controls")
 app.add_typer(reports_app, name="kernel-report")
 app.add_typer(drill_app, name="drill")
+app.add_typer(override_app, name="override")
+app.add_typer(write_off_app, name="write-off")
+app.add_typer(triage_app, name="triage")
+app.add_typer(certify_app, name="certify")
+app.add_typer(audit_app, name="audit")
 app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")
 app.add_typer(webhooks_app, name="webhooks")

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from dagster_project.acting import land_books
+from dagster_project.auditing import land_audit
 from dagster_project.controls import land_controls
 from dagster_project.deciding import decision_digest, newest_decision
 from dagster_project.issuing import issued, newest
@@ -22,7 +23,7 @@ from dagster_project.marts import Marts, Row
 from dagster_project.pipeline import land_journal
 from dagster_project.runs import Run, new_run_id
 from dagster_project.session import Session
-from ingest.controls import RESTATEMENTS
+from ingest.controls import AUDIT, RESTATEMENTS
 from ingest.landing import new_batch_id
 from ingest.tables import BREAKS, GATE_EVALUATIONS, PACKETS, RUN_LOG, TableSpec
 
@@ -60,6 +61,7 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
         )
         for spec, rows in tables:
             landed[spec.table] = _land_new(session, spec, rows, batch_id, now)
+    landed[AUDIT.table] = land_audit(session, now, batch_id)
     return landed
 
 

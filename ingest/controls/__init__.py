@@ -24,6 +24,7 @@ from ingest.controls.acts import (
     TRIAGE_STATUSES,
     WRITE_OFF_BOOK,
     ActBook,
+    why_malformed,
 )
 from ingest.controls.book import (
     CONTROLS_FILE,
@@ -71,5 +72,6 @@ __all__ = [
     "read_acts",
     "read_book",
     "sign_line",
+    "why_malformed",
     "write_acts",
 ]

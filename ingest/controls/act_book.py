@@ -32,7 +32,7 @@ from ingest.controls.lines import (
 )
 from ingest.controls.registry import Operator
 from ingest.controls.signers import is_signed, why_unsigned
-from ingest.errors import LandingError
+from ingest.errors import SettingError
 from ingest.landing import Landing
 from ingest.tables import BatchManifest
 
@@ -110,7 +110,8 @@ def write_acts(
         The digest of each line.
 
     Raises:
-        LandingError: An act is malformed (`act_malformed`), or another line came first.
+        SettingError: An act is malformed (`act_malformed`).
+        LandingError: Another line came first.
     """
     if not reason.strip() or len(reason) > _MAX_REASON or not reason.isprintable():
         raise _malformed(book, "reason")
@@ -307,8 +308,8 @@ def _book_name(book: ActBook, home_id: str) -> str:
     return f"{book.name}-{home_id}"
 
 
-def _malformed(book: ActBook, member: str) -> LandingError:
-    return LandingError(
+def _malformed(book: ActBook, member: str) -> SettingError:
+    return SettingError(
         got=f"an act for the book {book.name} whose {member} is missing or not of its form",
         expected="every member as docs/operating.md describes it",
         remedy=f"Correct {member}; nothing was written",

@@ -25,7 +25,7 @@ from ingest.controls import (
     read_acts,
     write_acts,
 )
-from ingest.errors import LandingError
+from ingest.errors import SettingError
 from ingest.landing import Landing, new_batch_id
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -154,14 +154,14 @@ def test_without_a_registry_nothing_counts(books: Books) -> None:
 def test_a_malformed_act_is_refused_before_it_is_written(
     books: Books, over: dict[str, Any]
 ) -> None:
-    with pytest.raises(LandingError) as refusal:
+    with pytest.raises(SettingError) as refusal:
         books.write(OVERRIDE_BOOK, {**PROPOSAL, **over})
     assert refusal.value.code == "act_malformed"
     assert not (books.home / OVERRIDE_BOOK.file).exists()
 
 
 def test_several_acts_are_written_all_or_none(books: Books) -> None:
-    with pytest.raises(LandingError):
+    with pytest.raises(SettingError):
         books.write(TRIAGE_BOOK, NOTE, {**NOTE, "note": "x" * 501})
     assert not (books.home / TRIAGE_BOOK.file).exists()
     assert codes(books.write(TRIAGE_BOOK, NOTE, NOTE, {**NOTE, "break_id": "brk_2"})) == [None] * 3

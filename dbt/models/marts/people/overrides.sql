@@ -6,7 +6,7 @@ with found as (
             when not overrides.is_in_force then overrides.void_code
             when overrides.subject_kind = 'break' then breaks.mismatch_code
             when conditions.condition_code is null then 'payout_gone'
-            when conditions.observed <> overrides.observed then 'drift_changed'
+            when coalesce(conditions.observed, '') <> overrides.observed then 'drift_changed'
             when subjects.gross_cents > overrides.amount_cents then 'over_amount'
         end as final_void_code
     from {{ ref('int_overrides') }} as overrides

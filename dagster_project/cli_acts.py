@@ -1,0 +1,201 @@
+"""What the commands of people's acts share: who signs, writing a line, and telling what it did.
+
+Belongs here: options and helpers of `cli_overrides.py` and its neighbours. Does not belong here: a
+command.
+
+Every one of them: exit code 0 when the line counts, 1 when it was refused or is void, 2 for misuse.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from dagster_project.acting import acts_of, write_acts
+from dagster_project.auditing import record_acts
+from dagster_project.controls import Signing, operators_of, signing_as
+from dagster_project.home import Home, open_home
+from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, out
+from dagster_project.settings import Settings, home_of
+from dagster_project.signing import DEMO_OPERATORS
+from ingest.controls import ActBook, ActLine
+from ingest.errors import SettingError, TieoutError
+
+__all__ = [
+    "FIRST",
+    "SECOND",
+    "Json",
+    "KeyFile",
+    "Name",
+    "Reason",
+    "TenantId",
+    "decide",
+    "existing_home",
+    "proposal_of",
+    "refuse_own",
+    "signing_of",
+    "tell",
+    "utc_time",
+    "write",
+]
+
+# Which demo operator signs when nobody is named: one proposes, the other approves.
+FIRST: Final = 0
+SECOND: Final = 1
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+TenantId = Annotated[str | None, typer.Option("--tenant-id", help="Only this tenant.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the line.")]
+Name = Annotated[str | None, typer.Option("--operator", help="Who signs, as registered.")]
+KeyFile = Annotated[Path | None, typer.Option("--key-file", help="His private key.")]
+
+
+def existing_home() -> tuple[Settings, Home]:
+    """The settings and their home, which must be there already: acts are about what was run."""
+    settings = Settings.from_env(os.environ)
+    root = home_of(os.environ)
+    if not root.exists():
+        raise SettingError(
+            got=f"no home at {root}",
+            expected="the folder of an earlier run",
+            remedy="Run `tieout demo` or `tieout run` first, or set TIEOUT_HOME",
+            code="home_missing",
+        )
+    return settings, open_home(settings)
+
+
+def signing_of(
+    settings: Settings, name: str | None, key_file: Path | None, *, demo: int = FIRST
+) -> Signing:
+    """Who signs: as named, or in a demo home the demo operator of this number."""
+    if name is None and settings.mode == "demo":
+        name = DEMO_OPERATORS[demo]
+    if name is None:
+        known = ", ".join(operators_of(settings) or ()) or "none registered"
+        raise SettingError(
+            got="no operator named",
+            expected=f"--operator with a registered name ({known})",
+            remedy="Name who signs; TIEOUT_OPERATORS names the registry",
+            code="operator_missing",
+        )
+    return signing_as(settings, name, key_file)
+
+
+def write(
+    settings: Settings,
+    home: Home,
+    book: ActBook,
+    acts: Sequence[Mapping[str, object]],
+    *,
+    reason: str,
+    by: Signing,
+) -> list[ActLine]:
+    """Appends acts and records them in the audit trail."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    lines = write_acts(settings, home, book, acts, at=now, reason=reason, by=by)
+    record_acts(settings, home)
+    return lines
+
+
+def decide(
+    book: ActBook,
+    action: str,
+    act_id: str,
+    *,
+    reason: str,
+    by: tuple[str | None, Path | None],
+    as_json: bool,
+) -> None:
+    """Approves or revokes a proposal of a book."""
+    settings, home = existing_home()
+    signer = signing_of(settings, *by, demo=SECOND if action == "approve" else FIRST)
+    proposal = proposal_of(settings, home, book, act_id)
+    if action == "approve":
+        refuse_own(proposal, signer)
+    act = {"action": action, "tenant_id": proposal.tenant_id, "act_id": act_id}
+    tell(write(settings, home, book, [act], reason=reason, by=signer), as_json)
+
+
+def proposal_of(settings: Settings, home: Home, book: ActBook, act_id: str) -> ActLine:
+    """The proposal that an id names.
+
+    Raises:
+        TieoutError: There is none, or its line is void.
+    """
+    for line in acts_of(settings, home, book):
+        if line.act_id == act_id and line.action == "propose":
+            if line.valid:
+                return line
+            raise TieoutError(
+                got=f"{act_id}, whose line is void ({line.void_code})",
+                expected="a proposal that counts",
+                remedy="Propose again",
+                code="proposal_void",
+            )
+    raise TieoutError(
+        got=f"no proposal {act_id[:40]!r} in the book {book.name}",
+        expected="the id that `propose` printed",
+        remedy=f"Look it up in controls/{book.name}.jsonl or in the published table",
+        code="proposal_unknown",
+    )
+
+
+def refuse_own(proposal: ActLine, signer: Signing) -> None:
+    """Nobody approves what he proposed; the models would void it, and here it is not written."""
+    if proposal.operator == signer[0]:
+        raise TieoutError(
+            got=f"{signer[0]} approving his own proposal",
+            expected="another operator, with another key",
+            remedy="Have somebody else approve it; nothing was written",
+            code="self_approved",
+        )
+
+
+def tell(lines: Sequence[ActLine], as_json: bool) -> None:
+    """Says what each line did, and ends the command."""
+    void = [line for line in lines if not line.valid]
+    if as_json:
+        shown = [shown_line(line) for line in lines]
+        answer(shown[0] if len(shown) == 1 else shown)
+    for line in [] if as_json else lines:
+        counts = "counts" if line.valid else f"is void: {line.void_code}"
+        out.print(f"{line.act_id}  line {line.seq} ({line.action}) {counts}", soft_wrap=True)
+    if not as_json and not void:
+        out.print("the next `tieout run` shows it")
+    raise typer.Exit(EXIT_FOUND if void else EXIT_OK)
+
+
+def shown_line(line: ActLine) -> dict[str, Any]:
+    """A line as JSON answers spell it."""
+    return {
+        "id": line.act_id,
+        "seq": line.seq,
+        "action": line.action,
+        "tenant_id": line.tenant_id,
+        **{name: value for name, value in line.members.items() if name != "act_id"},
+        "operator": line.operator,
+        "at": line.at,
+        "reason": line.reason,
+        "line_status": line.line_status,
+        "void_code": line.void_code,
+    }
+
+
+def utc_time(option: str, text: str) -> str:
+    """A time as lines spell it: whole seconds, UTC."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError(
+            got=f"{option} {text[:40]!r}",
+            expected="an ISO 8601 time such as 2026-12-31T23:59:59Z",
+            remedy=f"Correct {option}",
+            code="time_malformed",
+        ) from None
+    value = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    return value.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,187 @@
+"""The triage queue as a spreadsheet: out for people to fill in, and back in strictly.
+
+Belongs here: the CSV's columns, cells that no spreadsheet takes for a formula, and reading a sheet
+to the acts it asks for. Does not belong here: signing or writing those acts (`cli_triage.py`).
+
+A sheet is taken as a whole or not at all. A row counts only if nobody has touched its break since
+the sheet was written: `triage_seq` says which line was the newest then.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from dagster_project.marts import Row
+from ingest.controls import TRIAGE_BOOK, why_malformed
+from ingest.errors import TieoutError
+
+__all__ = ["COLUMNS", "SheetRefused", "acts_of_sheet", "sheet_of"]
+
+# What a person may change, after what tells him which break it is.
+_EDITABLE: Final = ("triage_status", "owner", "due_at", "note", "resolution")
+COLUMNS: Final = (
+    *("tenant_id", "break_id", "period", "party_id", "priority", "reason_code"),
+    *("drift_cents", "currency", "age_days", "suggested_action"),
+    *_EDITABLE,
+    "triage_seq",
+)
+MAX_BYTES: Final = 16 << 20
+MAX_ROWS: Final = 50_000
+_SHOWN_FAULTS: Final = 20
+_FORMULA: Final = ("=", "+", "-", "@")
+
+
+class SheetRefused(TieoutError):
+    """A sheet has faults; nothing of it was applied."""
+
+    default_code = "sheet_refused"
+
+
+def sheet_of(rows: Iterable[Row]) -> str:
+    """The queue as CSV, one row a break."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in COLUMNS])
+    return text.getvalue()
+
+
+def acts_of_sheet(
+    path: Path, published: Mapping[str, Row], newest: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """The acts a filled-in sheet asks for, in its order; rows that change nothing ask for none.
+
+    Args:
+        path: The CSV file, UTF-8, with the columns of `sheet_of` in their order.
+        published: The open breaks by id.
+        newest: Number of the newest triage line by break id, in the book as it is now.
+
+    Raises:
+        SheetRefused: Any row has a fault; the message names the lines.
+    """
+    acts: list[dict[str, Any]] = []
+    faults: list[str] = []
+    seen: set[str] = set()
+    for number, cells in _lines(path):
+        fault, act = _row(cells, published, newest, seen)
+        if fault is not None:
+            faults.append(f"line {number}: {fault}")
+        elif act is not None:
+            acts.append(act)
+    if faults:
+        more = f" and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+        raise SheetRefused(
+            got="; ".join(faults[:_SHOWN_FAULTS]) + more,
+            expected="every row as `tieout triage export` wrote it, with only "
+            f"{', '.join(_EDITABLE)} changed",
+            remedy="Correct these lines and import again; nothing was applied",
+        )
+    return acts
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise _unreadable(f"more than {MAX_BYTES} bytes")
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise _unreadable(type(error).__name__) from None
+    except UnicodeDecodeError:
+        raise _unreadable("bytes that are no UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines: list[tuple[int, list[str]]] = []
+    try:
+        head = next(reader, None)
+        if head != list(COLUMNS):
+            raise _unreadable("other columns in its first line")
+        for cells in reader:
+            if any(cells):
+                lines.append((reader.line_num, cells))
+            if len(lines) > MAX_ROWS:
+                raise _unreadable(f"more than {MAX_ROWS} rows")
+    except csv.Error:
+        raise _unreadable(f"quotes that do not match at line {reader.line_num}") from None
+    return lines
+
+
+def _row(
+    cells: list[str], published: Mapping[str, Row], newest: Mapping[str, int], seen: set[str]
+) -> tuple[str | None, dict[str, Any] | None]:
+    """What is wrong with a row, or the act it asks for."""
+    if len(cells) != len(COLUMNS):
+        return f"{len(cells)} cells instead of {len(COLUMNS)}", None
+    said = {name: _plain(cell) for name, cell in zip(COLUMNS, cells, strict=True)}
+    row = published.get(said["break_id"])
+    if row is None:
+        return "no open break of this id is published", None
+    if said["break_id"] in seen:
+        return "the same break a second time", None
+    seen.add(said["break_id"])
+    if said["tenant_id"] != row["tenant_id"]:
+        return "the break is another tenant's", None
+    if said["triage_seq"] != str(newest.get(said["break_id"], 0)):
+        return "somebody changed it since this sheet was written; run, and export again", None
+    changed = {name: said[name] for name in _EDITABLE if said[name] != _plain(_cell(row[name]))}
+    for name, value in changed.items():
+        if not value:
+            return f"{name} was emptied; a sheet can change it but not take it away", None
+    if not changed:
+        return None, None
+    if "due_at" in changed:
+        due = _due(changed["due_at"])
+        if due is None:
+            return "due_at is no ISO 8601 time such as 2026-12-31T17:00:00Z", None
+        changed["due_at"] = due
+    if "resolution" in changed and "triage_status" not in changed:
+        changed["triage_status"] = said["triage_status"]
+    act = {
+        "action": "import",
+        "tenant_id": said["tenant_id"],
+        "break_id": said["break_id"],
+        **changed,
+    }
+    member = why_malformed(TRIAGE_BOOK, act)
+    return (None, act) if member is None else (f"{member} takes no such value", None)
+
+
+def _due(text: str) -> str | None:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    value = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _cell(value: object) -> str:
+    """A cell that opens as text in any spreadsheet: what looks like a formula gets a quote."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    formula = not isinstance(value, int) and text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if formula else text
+
+
+def _plain(cell: str) -> str:
+    """What a cell says, without the quote that `_cell` put before it."""
+    quoted = cell.startswith("'") and cell[1:].lstrip().startswith(_FORMULA)
+    return cell[1:] if quoted else cell
+
+
+def _unreadable(got: str) -> SheetRefused:
+    return SheetRefused(
+        got=f"a sheet with {got}",
+        expected=f"CSV in UTF-8 with commas and the columns {', '.join(COLUMNS)}",
+        remedy="Save it as CSV (UTF-8, comma) and import again; nothing was applied",
+        code="sheet_unreadable",
+    )

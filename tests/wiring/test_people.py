@@ -1,0 +1,205 @@
+"""What people do on a demo's home, and what the next run shows of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagster_project.home import prepare_home
+from dagster_project.marts import Marts
+from ingest.audit import AUDIT_FILE
+from tests.wiring.conftest import Answer, one_paragraph, type_command
+
+TENANT = "tenant_aurora"
+LINK = ("--evidence-url", "https://tickets.example/7")
+FIRST, SECOND = "demo-operator-1", "demo-operator-2"
+
+
+class Office:
+    """A copy of the demo's home in the hands of people."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ids: dict[str, str] = {}
+
+    def type(self, *arguments: str) -> Answer:
+        return type_command(self.home, *arguments)
+
+    def done(self, *arguments: str) -> Any:
+        answer = self.type(*arguments, "--json")
+        assert answer.code == 0, answer
+        return answer.json
+
+    def rows(self, mart: str, **equal: str) -> list[dict[str, Any]]:
+        with Marts.published(prepare_home(self.home)) as marts:
+            return list(marts.rows(mart, **equal))
+
+    def certify(self, period: str) -> str:
+        certification = self.done(
+            *("certify", "propose", "--tenant-id", TENANT, "--period", period, "--reason", "x")
+        )["id"]
+        self.done("certify", "approve", certification, "--reason", "agreed")
+        return str(certification)
+
+
+@pytest.fixture(scope="module")
+def before(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """The office before anybody did anything; refusals leave it so."""
+    home = tmp_path_factory.mktemp("office") / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    return Office(home)
+
+
+@pytest.fixture(scope="module")
+def office(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """The office after a day's work and the run that shows it."""
+    home = tmp_path_factory.mktemp("people") / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    office = Office(home)
+    (open_break,) = office.rows("mismatch_triage", reason_code="MISSING_INTERNAL")
+    break_id = office.ids["break"] = open_break["break_id"]
+    office.ids["override"] = office.done(
+        *("override", "propose", break_id, "--amount-cents", "18400", *LINK),
+        *("--expires", "2099-01-01", "--reason", "the bank confirmed it"),
+    )["id"]
+    office.done("override", "approve", office.ids["override"], "--reason", "agreed")
+    office.done("triage", "assign", break_id, "ann", "--due", "2099-01-02")
+    office.done("triage", "note", break_id, "asked the bank")
+    office.ids["closed"] = office.certify("2026-09")
+    office.ids["pending"] = office.certify("2026-10")
+    answer = office.type("run", "--json")
+    assert answer.code == 1, answer
+    return office
+
+
+def test_an_override_shows_in_drift_and_lifts_the_gate(office: Office) -> None:
+    (drift,) = office.rows("reconciliation_drift", break_id=office.ids["break"])
+    assert (drift["override_id"], drift["outcome"]) == (office.ids["override"], "break")
+    held = office.rows("payout_gates", tenant_id="tenant_cobalt", period="2026-10")
+    assert not any("OPEN_BREAK" in (row["held_codes"] or "") for row in held)
+
+
+def test_triage_shows_in_the_queue_and_changes_no_verdict(office: Office) -> None:
+    (queued,) = office.rows("mismatch_triage", break_id=office.ids["break"])
+    assert (queued["owner"], queued["triage_status"]) == ("ann", "acknowledged")
+    assert (f"{queued['due_at']:%Y-%m-%d}", queued["note"]) == ("2099-01-02", "asked the bank")
+    verdicts = office.rows("reconciliation_runs", tenant_id="tenant_cobalt", period="2026-09")
+    assert "breaks" in {row["verdict"] for row in verdicts}
+
+
+def test_a_certified_period_stays_certified_while_its_figures_do(office: Office) -> None:
+    (row,) = office.rows("period_certifications", certification_id=office.ids["closed"])
+    assert (row["certification_status"], row["verdict"]) == ("certified", "reconciled")
+    assert (row["prepared_by"], row["approved_by"]) == (FIRST, SECOND)
+    (packet,) = [
+        row["packet_sha256"]
+        for row in office.rows("run_packets", tenant_id=TENANT, period="2026-09")
+    ]
+    assert row["packet_sha256"] == packet
+
+
+def test_late_data_decertifies_with_old_and_new_figures(office: Office) -> None:
+    (row,) = office.rows("period_certifications", certification_id=office.ids["pending"])
+    assert row["certification_status"] == "decertified"
+    changed = {row["figure"]: row for row in office.rows("restatements", tenant_id=TENANT)}
+    paid = sum(
+        row["amount_cents"]
+        for row in office.rows("payout_submissions", tenant_id=TENANT, state="submitted")
+    )
+    assert paid > 0
+    assert (changed["rail_payout"]["old_cents"], changed["rail_payout"]["new_cents"]) == (0, -paid)
+    drift = office.rows("reconciliation_drift", tenant_id=TENANT, reason_code="RESTATED")
+    assert {(row["expected_cents"], row["actual_cents"]) for row in drift} == {
+        (row["old_cents"], row["new_cents"]) for row in changed.values()
+    }
+    assert office.type("certify", "list").code == 1
+
+
+def test_the_audit_trail_holds_every_kind_of_act(office: Office) -> None:
+    rows = office.rows("audit_log")
+    kinds = {row["action"].split(".")[0] for row in rows}
+    assert {"run", "publish", "packet", "decision", "payout"} <= kinds
+    assert {"overrides", "certifications", "triage"} <= kinds
+    assert {row["chain_status"] for row in rows} == {"intact"}
+    signers = {row["actor"] for row in rows if row["action"].startswith("certifications.")}
+    assert signers == {FIRST, SECOND}
+    assert office.type("audit", "verify").code == 0
+
+
+def test_a_broken_chain_is_refused_by_its_check(office: Office) -> None:
+    path = office.home / AUDIT_FILE
+    whole = path.read_text()
+    path.write_text(whole.replace("demo-operator-1", "demo-operator-9", 1))
+    answer = office.type("audit", "verify")
+    path.write_text(whole)
+    assert answer.code == 1
+    one_paragraph(answer, "audit_changed")
+
+
+def test_a_restated_period_is_certified_anew_only_after_its_revocation(office: Office) -> None:
+    again = ("certify", "propose", "--tenant-id", TENANT, "--period", "2026-10", "--reason", "x")
+    answer = office.type(*again)
+    assert answer.code == 1
+    one_paragraph(answer, "verdict breaks")
+    office.done("certify", "revoke", office.ids["pending"], "--reason", "restated")
+
+
+def test_the_sheet_goes_out_and_comes_back(office: Office, tmp_path: Path) -> None:
+    sheet = tmp_path / "queue.csv"
+    assert office.type("triage", "export", "--out", str(sheet)).code == 0
+    assert office.type("triage", "import", str(sheet)).out.strip() == "nothing changed"
+    sheet.write_text(sheet.read_text().replace("acknowledged,ann", "in_progress,bea"))
+    (line,) = [office.done("triage", "import", str(sheet))]
+    assert (line["owner"], line["triage_status"]) == ("bea", "in_progress")
+    stale = office.type("triage", "import", str(sheet))
+    assert stale.code == 1
+    one_paragraph(stale, "since this sheet was written")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("override propose brk_none --amount-cents 1 --expires 2099-01-01", 1, "break_unknown"),
+        ("override propose brk_none --amount-cents 1 --expires 2020-01-01", 2, "expiry_passed"),
+        ("override propose brk_none --amount-cents 1 --expires soon", 2, "time_malformed"),
+        ("override approve ovr_000000000000000000000000", 1, "proposal_unknown"),
+        ("certify propose --tenant-id tenant_birch --period 2026-09", 1, "verdict_refused"),
+        ("certify propose --tenant-id tenant_aurora --period 2026-11", 1, "period_open"),
+        ("certify propose --tenant-id tenant_aurora --period 2026-13", 2, "period_malformed"),
+        ("certify propose --tenant-id nobody --period 2026-09", 1, "period_unknown"),
+        ("triage assign brk_none ann", 1, "break_unknown"),
+        ("triage resolve brk_none --resolution nope", 2, "resolution_unknown"),
+        ("triage list --status nope", 2, "triage_status_unknown"),
+        ("triage import /nowhere.csv", 1, "sheet_unreadable"),
+        (
+            "write-off propose --tenant-id t --amount-cents 0 --currency usd --party-id p",
+            2,
+            "act_malformed",
+        ),
+    ],
+)
+def test_misuse_and_refusals_write_nothing(
+    before: Office, command: str, code: int, said: str
+) -> None:
+    books = {path.name for path in (before.home / "controls").glob("*")}
+    arguments = command.split()
+    if arguments[0] in ("override", "certify", "write-off"):
+        arguments += ["--reason", "x"]
+    if arguments[1] == "propose" and arguments[0] in ("override", "write-off"):
+        arguments += LINK
+    answer = before.type(*arguments)
+    assert answer.code == code, answer
+    one_paragraph(answer, said)
+    assert {path.name for path in (before.home / "controls").glob("*")} == books
+
+
+def test_nobody_approves_what_he_proposed(before: Office) -> None:
+    proposed = before.done(
+        *("certify", "propose", "--tenant-id", TENANT, "--period", "2026-08", "--reason", "x")
+    )
+    answer = before.type("certify", "approve", proposed["id"], "--reason", "x", "--operator", FIRST)
+    assert answer.code == 1
+    one_paragraph(answer, "self_approved")

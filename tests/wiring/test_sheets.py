@@ -1,0 +1,158 @@
+"""The triage spreadsheet: safe to open, strict to read, applied whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagster_project.sheets import COLUMNS, SheetRefused, acts_of_sheet, sheet_of
+
+DUE = datetime(2026, 12, 1, 17, tzinfo=UTC)
+
+
+def row(break_id: str, **over: Any) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(COLUMNS),
+        "tenant_id": "t_1",
+        "break_id": break_id,
+        "priority": 1,
+        "drift_cents": -500,
+        "currency": "USD",
+        "age_days": 3,
+        "triage_status": "open",
+        "owner": "ops",
+        "due_at": DUE,
+        "triage_seq": 0,
+        **over,
+    }
+
+
+QUEUE = {
+    "brk_1": row("brk_1"),
+    "brk_2": row("brk_2", note="=1+1", triage_seq=7),
+    "brk_3": row("brk_3", tenant_id="t_2"),
+}
+NEWEST = {"brk_2": 7}
+
+
+def filled(tmp_path: Path, *changes: tuple[str, dict[str, str]], **raw: bytes) -> Path:
+    """The exported sheet with some cells filled in."""
+    rows = list(csv.DictReader(io.StringIO(sheet_of(QUEUE.values()))))
+    for break_id, cells in changes:
+        next(entry for entry in rows if entry["break_id"] == break_id).update(cells)
+    path = tmp_path / "sheet.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return acts_of_sheet(path, QUEUE, NEWEST)
+
+
+def test_an_untouched_sheet_asks_for_nothing(tmp_path: Path) -> None:
+    assert read(filled(tmp_path)) == []
+
+
+def test_a_filled_in_sheet_asks_for_what_changed(tmp_path: Path) -> None:
+    path = filled(
+        tmp_path,
+        ("brk_1", {"owner": "ann", "due_at": "2026-12-02"}),
+        ("brk_2", {"triage_status": "resolved", "resolution": "fixed_by_booking"}),
+    )
+    assert read(path) == [
+        {
+            "action": "import",
+            "tenant_id": "t_1",
+            "break_id": "brk_1",
+            "owner": "ann",
+            "due_at": "2026-12-02T00:00:00Z",
+        },
+        {
+            "action": "import",
+            "tenant_id": "t_1",
+            "break_id": "brk_2",
+            "triage_status": "resolved",
+            "resolution": "fixed_by_booking",
+        },
+    ]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula_and_it_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+    sheet = sheet_of([row("brk_1", owner=text)])
+    (cells,) = list(csv.DictReader(io.StringIO(sheet, newline="")))
+    assert cells["owner"] == "'" + text.replace("\t", " ").replace("\r", " ")
+    assert cells["drift_cents"] == "-500", "a number is no formula"
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(sheet.encode())
+    assert acts_of_sheet(path, {"brk_1": row("brk_1", owner=text)}, {}) == []
+    path.write_bytes(sheet.replace("'", "", 1).encode())
+    assert acts_of_sheet(path, {"brk_1": row("brk_1", owner=text)}, {}) == [], "a quote eaten"
+
+
+def test_a_byte_order_mark_of_a_spreadsheet_is_taken(tmp_path: Path) -> None:
+    path = filled(tmp_path, ("brk_1", {"note": "naïve — €"}))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read(path)[0]["note"] == "naïve — €"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"break_id": "brk_9"}, "no open break"),
+        ({"tenant_id": "t_2"}, "another tenant's"),
+        ({"triage_seq": "1"}, "since this sheet was written"),
+        ({"triage_status": "done"}, "triage_status"),
+        ({"triage_status": ""}, "emptied"),
+        ({"due_at": "Dec 1"}, "due_at"),
+        ({"note": "x" * 501}, "note"),
+        ({"resolution": "fixed_by_booking"}, "triage_status"),
+        ({"triage_status": "resolved", "resolution": "dunno"}, "resolution"),
+        ({"break_id": "brk_2", "triage_seq": "7"}, "second time"),
+    ],
+)
+def test_one_bad_row_names_its_line_and_nothing_is_applied(
+    tmp_path: Path, cells: dict[str, str], said: str
+) -> None:
+    path = filled(tmp_path, ("brk_3", {"owner": "ann"}), ("brk_1", cells))
+    with pytest.raises(SheetRefused) as refusal:
+        read(path)
+    message = str(refusal.value)
+    assert "line 2: " in message or "line 3: " in message
+    assert said in message
+    assert "nothing was applied" in message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"a,b\n1,2\n",
+        ";".join(COLUMNS).encode() + b"\n",
+        ",".join(COLUMNS).encode() + b'\n"open',
+        b"\xff\xfe",
+        ",".join(reversed(COLUMNS)).encode() + b"\n",
+    ],
+)
+def test_what_is_no_sheet_is_refused_in_one_paragraph(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(data)
+    with pytest.raises(SheetRefused) as refusal:
+        read(path)
+    assert "\n" not in str(refusal.value)
+    assert refusal.value.code == "sheet_unreadable"
+
+
+def test_a_row_with_too_few_cells_is_a_fault(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    path.write_text(path.read_text() + "t_1,brk_1\n")
+    with pytest.raises(SheetRefused, match="2 cells"):
+        read(path)

@@ -158,6 +158,45 @@ def _unknown_currency(world: World, tenant: str) -> None:
     Partner(world, tenant).pay(currency="ISK")
 
 
+def _debtor(mode: str, limit: int | None) -> Spoiled:
+    policy = {"enabled": True, "negativeBalanceMode": mode, "maxOutstandingCents": limit}
+
+    def spoil(world: World, tenant: str) -> None:
+        partner = Partner(world, tenant, controls={"chargebacks": policy})
+        partner.pay()
+        partner.dispute("pa_2026-03_USD", 500, fee=0)
+
+    return spoil
+
+
+def _holdback(status: str) -> Spoiled:
+    def spoil(world: World, tenant: str) -> None:
+        partner = Partner(world, tenant)
+        hold = partner.hold("h", 1000, status=status, held_of="pa_2026-03_USD")
+        added = {"sourceType": "holdback", "sourceId": hold, "sourceHash": hold}
+        partner.pay(1000, links=({**added, "amountCents": 1000},))
+
+    return spoil
+
+
+def _regenerated(world: World, tenant: str) -> None:
+    partner = Partner(world, tenant)
+    partner.operation(partner.pay(edition="old", sale=False, links=()), 8000, "submitted")
+    partner.pay()
+
+
+def _paid(world: World, tenant: str) -> None:
+    partner = Partner(world, tenant)
+    partner.operation(partner.pay(), 8000, "submitted")
+
+
+def _many_breaks(world: World, tenant: str) -> None:
+    Partner(world, tenant).pay()
+    stranger = Partner(world, tenant, party="px", sole=False)
+    for number in range(25):
+        stranger.transfer(None, 1001 + number, days_ago=20, meta_payout_key=None)
+
+
 SPOILED: dict[str, Spoiled] = {
     "EMERGENCY_KILL_SWITCH_ACTIVE": _emergency("EMERGENCY_KILL_SWITCH_ACTIVE"),
     "EMERGENCY_QUARANTINE_ACTIVE": _emergency("EMERGENCY_QUARANTINE_ACTIVE"),
@@ -202,6 +241,16 @@ TOGETHER: dict[str, tuple[Spoiled, set[str]]] = {
     "CONTROLS_STALE": (_old_controls, {"EVIDENCE_STALE", "EVIDENCE_UNVERIFIED"}),
     "CURRENCY_NOT_KNOWN": (_unknown_currency, {"UNFUNDED_PAYOUT"}),
 }
+# The modules named after these say more of them; here each is reached at all.
+REACHED: dict[str, Spoiled] = {
+    "CHARGEBACK_OUTSTANDING_LIMIT_EXCEEDED": _debtor("net", 499),
+    "NEGATIVE_BALANCE_PAYOUT_HOLD": _debtor("hold", None),
+    "DAILY_MISMATCH_THRESHOLD": _many_breaks,
+    "HOLDBACK_WINDOW_OPEN": _holdback("held"),
+    "HOLDBACK_AFTER_REFUND": _holdback("refunded"),
+    "SUPERSEDED_INSTRUCTION": _regenerated,
+    "ALREADY_PAID": _paid,
+}
 
 
 def _tenant(code: str) -> str:
@@ -214,6 +263,8 @@ def spoiled_tenants(world: World) -> None:
     for code, spoil in SPOILED.items():
         spoil(world, _tenant(code))
     for code, (spoil, _) in TOGETHER.items():
+        spoil(world, _tenant(code))
+    for code, spoil in REACHED.items():
         spoil(world, _tenant(code))
     _lying_receipt(world, "t_lying_receipt")
 
@@ -236,6 +287,31 @@ def test_every_payout_shows_every_condition(warehouse: Warehouse) -> None:
     assert counts == [{"n": listed}]
 
 
+def test_every_condition_is_reached_by_some_payout_and_passed_by_another(
+    warehouse: Warehouse,
+) -> None:
+    one_sided = warehouse.rows(
+        """
+        select condition_code, count(distinct holds) as sides
+        from payout_gate_conditions
+        group by condition_code
+        having count(distinct holds) < 2
+        """
+    )
+    assert one_sided == []
+
+
+def test_every_condition_says_what_was_observed_and_what_is_allowed(warehouse: Warehouse) -> None:
+    silent = warehouse.rows(
+        """
+        select distinct condition_code
+        from payout_gate_conditions
+        where observed is null or threshold is null or source is null
+        """
+    )
+    assert silent == []
+
+
 @pytest.mark.parametrize("code", SPOILED)
 def test_one_spoiled_fact_holds_for_exactly_its_reason(warehouse: Warehouse, code: str) -> None:
     tenant = _tenant(code)
@@ -244,6 +320,12 @@ def test_one_spoiled_fact_holds_for_exactly_its_reason(warehouse: Warehouse, cod
     assert warehouse.gates(tenant)[key]["decision"] == "hold"
     assert warehouse.gates(tenant)[key]["first_code"] == code
     assert warehouse.gates(tenant)[key]["release_cents"] == 0
+
+
+@pytest.mark.parametrize("code", REACHED)
+def test_each_other_condition_is_reached(warehouse: Warehouse, code: str) -> None:
+    found = [warehouse.held(_tenant(code), key) for key in warehouse.gates(_tenant(code))]
+    assert code in set().union(*found)
 
 
 @pytest.mark.parametrize("code", TOGETHER)

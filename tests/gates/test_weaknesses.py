@@ -21,6 +21,37 @@ def weak_spots(world: World) -> None:
         amount = 5000 if number == 204 else 1
         key = many.key("2025-11", edition=f"{number:03d}")
         many.operation(key, amount, state, operationId=f"mop_{number:03d}")
+    # Debt 2000 against 1500 three times, the first already consumed and journaled.
+    recorded = Partner(world, "t_w1_recorded")
+    debt_key = recorded.pay(1500, period="2026-01")
+    recorded.dispute("pa_2026-01_USD", 2000, fee=0, at=AS_OF - timedelta(days=10), status="lost")
+    recorded.journal(debt_key, 0, "submitted", recovery_cents=1500)
+    for day, period in ((4, "2026-02"), (5, "2026-03")):
+        at = {"generatedAt": f"2026-04-{day:02d}T00:00:00.000Z"}
+        recorded.pay(1500, period=period, instruction=at)
+    second = Partner(world, "t_w6")
+    second.operation(second.key("2025-12"), 2000, "reversed", providerId="stripe_second")
+    second.pay()
+    spent = Partner(world, "t_w6_day", controls={"dailyPayoutLimitCents": 8000})
+    today = {"providerId": "stripe_second", "initiatedAt": "2026-04-15T01:00:00.000Z"}
+    spent.operation(spent.key("2026-01"), 1, "confirmed", **today)
+    spent.pay()
+    partial = Partner(world, "t_w7_partial")
+    key = partial.pay(8000, period="2026-02")
+    partial.operation(key, 8000, "confirmed")
+    transfer = partial.transfer(key, 8000, days_ago=9, amount_reversed=1000)
+    partial.dispute("pa_2026-02_USD", 4000, at=AS_OF - timedelta(days=6), status="lost")
+    partial.reversal(transfer, 1000, at=AS_OF - timedelta(days=5))
+    partial.refund("pa_2026-02_USD", 500, at=AS_OF - timedelta(days=4))
+    # The kernel's controls after a partial PUT: every member it did not name is gone or false.
+    replaced = {"payoutKillSwitch": False, "maxPayoutAmountCents": 5, "realMoneyEnabled": True}
+    gone = {"-dailyPayoutLimitCents": True, "chargebacks": None, "connect": None}
+    put = Partner(world, "t_w9", controls={**replaced, **gone, "allowedProviderIds": None})
+    put.pay()
+    put.control("payout_kill_switch", "true", action="kill", second_operator=None)
+    put.control("daily_payout_limit_cents", "9000")
+    zero = Partner(world, "t_w9_zero", controls={"maxPayoutAmountCents": 0})
+    zero.pay()
     cancelled = Partner(world, "t_w8")
     key = cancelled.pay()
     cancelled.operation(key, 8000, "cancelled")
@@ -45,6 +76,56 @@ def weak_spots(world: World) -> None:
     for row in world.rows["kernel/party_statements"]:
         if row["tenant_id"] == "t_lying_statement":
             row["verdict"] = "mismatch"
+
+
+def test_w1_a_recovery_that_consumes_a_payout_is_recorded_and_not_taken_again(
+    warehouse: Warehouse,
+) -> None:
+    gates = warehouse.gates("t_w1_recorded")
+    found = {row["period"]: (row["decision"], row["recovery_cents"]) for row in gates.values()}
+    assert found["2026-01"] == ("hold", 0)
+    assert found["2026-02"] == ("release", 500)
+    assert found["2026-03"] == ("release", 0)
+    row = warehouse.exposure("t_w1_recorded")
+    assert (row["recovered_cents"], row["outstanding_cents"]) == (1500, 500)
+
+
+def test_w6_a_party_that_owes_at_one_provider_is_not_paid_through_another(
+    warehouse: Warehouse,
+) -> None:
+    row = warehouse.gate("t_w6")
+    assert (row["kernel_code"], row["held_codes"]) == (None, "CROSS_PROVIDER_EXPOSURE")
+
+
+def test_w6_the_day_limit_is_the_tenants_and_not_a_providers(warehouse: Warehouse) -> None:
+    row = warehouse.gate("t_w6_day")
+    assert row["kernel_code"] is None
+    assert "PAYOUT_DAILY_LIMIT_EXCEEDED" in warehouse.held(
+        "t_w6_day", next(iter(warehouse.gates("t_w6_day")))
+    )
+
+
+def test_w7_a_partial_reversal_is_partial_and_disputes_refunds_and_fees_count(
+    warehouse: Warehouse,
+) -> None:
+    row = warehouse.exposure("t_w7_partial")
+    assert (row["withdrawn_cents"], row["fees_cents"], row["refunded_cents"]) == (4000, 1500, 500)
+    assert (row["recovered_cents"], row["outstanding_cents"]) == (1000, 5000)
+
+
+def test_w9_a_partial_put_disarms_nothing_and_makes_nothing_unlimited(
+    warehouse: Warehouse,
+) -> None:
+    held = warehouse.held("t_w9")
+    assert "PAYOUT_KILL_SWITCH_ACTIVE" in held
+    # What an operator set stays set: the kernel's lost member does not make it absent or unlimited.
+    assert "PAYOUT_DAILY_LIMIT_EXCEEDED" not in held
+    assert warehouse.condition("t_w9", "PAYOUT_DAILY_LIMIT_EXCEEDED")["threshold"] == "9000"
+
+
+def test_w9_a_cap_of_zero_pays_nothing(warehouse: Warehouse) -> None:
+    row = warehouse.gate("t_w9_zero")
+    assert (row["kernel_code"], row["held_codes"]) == (None, "PAYOUT_AMOUNT_LIMIT_EXCEEDED")
 
 
 def test_w3_standing_of_the_account_is_checked_before_anything_leaves(

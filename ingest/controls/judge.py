@@ -11,7 +11,6 @@ Void codes: `unparsable`, `unsigned`, `unregistered`, `bad_signature`, `second_m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +19,19 @@ from typing import Any, Final
 from ingest.controls.lines import Line, SignatureCheck
 from ingest.controls.registry import Operator
 from ingest.controls.signers import is_signed, why_unsigned
-from ingest.controls.switches import KILL_SWITCH, is_tightening, is_valid_value
+from ingest.controls.switches import (
+    KILL_SWITCH,
+    MAX_VALUE_TEXT,
+    is_tightening,
+    is_valid_value,
+    value_text,
+)
 
 __all__ = ["ACTIONS", "EVERY_TENANT", "ControlLine", "Judge"]
 
 EVERY_TENANT: Final = "*"
 ACTIONS: Final = ("set", "kill", "unkill")
 _MAX_TEXT: Final = 500
-_MAX_VALUE: Final = 4_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def _shown(line: Line, body: Mapping[str, Any], void_code: str | None) -> Contro
 
     value = None
     if "value" in body:
-        value = json.dumps(body["value"], sort_keys=True, separators=(",", ":"))[:_MAX_VALUE]
+        value = value_text(body["value"])[:MAX_VALUE_TEXT]
     return ControlLine(
         seq=line.number,
         tenant_id=text("tenant_id"),

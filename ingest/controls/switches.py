@@ -6,19 +6,35 @@ belong here: lines, signatures, or what a gate concludes from a value.
 A change counts as tightening only when that is certain: the value is the strictest of its field, or
 it is at least as strict as the one set before for exactly the same tenant and provider. Everything
 else loosens, a first value among them, because an absent control holds.
+
+Null, zero and absent are three things. Of a cap or threshold, null is explicitly unlimited, 0 lets
+nothing pass, and absent leaves the kernel's own (a cap that neither states holds). Of a list of
+providers, null means all of them, an empty list none.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["CONTROL_FIELDS", "KILL_SWITCH", "is_tightening", "is_valid_value"]
+__all__ = [
+    "CONTROL_FIELDS",
+    "KILL_SWITCH",
+    "MAX_VALUE_TEXT",
+    "is_tightening",
+    "is_valid_value",
+    "value_text",
+]
 
 KILL_SWITCH: Final = "payout_kill_switch"
 _MAX_CENTS: Final = (1 << 53) - 1
 _MAX_IDS: Final = 1_000
+MAX_VALUE_TEXT: Final = 4_000
+_PLAIN: Final = re.compile(r"[!#-\[\]-~]{1,200}")
+_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,64}")
 
 
 class _Field:
@@ -66,7 +82,24 @@ def _more_ids(new: list[str] | None, old: list[str] | None) -> bool:
     return new is None or (old is not None and set(new) >= set(old))
 
 
+def _is_mapping(value: Any) -> bool:
+    """Party to account, or to null for none; ids that JSON spells as they are."""
+    return value is None or (
+        isinstance(value, dict)
+        and all(_PLAIN.fullmatch(party) for party in value)
+        and all(a is None or (type(a) is str and _ACCOUNT.fullmatch(a)) for a in value.values())
+    )
+
+
+def _same_pins(new: dict[str, str | None] | None, old: dict[str, str | None] | None) -> bool:
+    """A null mapping pins nobody; a party pinned to null receives nothing."""
+    if old is None or new is None:
+        return old is None
+    return all(party in new and new[party] in (account, None) for party, account in old.items())
+
+
 _CAP: Final = _Field(_is_cap, _lower_cap, 0)
+_NO_VALUE: Final = object()
 
 CONTROL_FIELDS: Final[Mapping[str, _Field]] = MappingProxyType(
     {
@@ -84,13 +117,23 @@ CONTROL_FIELDS: Final[Mapping[str, _Field]] = MappingProxyType(
         "degraded_provider_ids": _Field(_are_ids, _more_ids, None),
         "deny_enqueue_payouts": _switch(True),
         "deny_submit_payouts": _switch(True),
+        "connect_accounts": _Field(_is_mapping, _same_pins, _NO_VALUE),
+        "mismatch_threshold_count": _CAP,
+        "mismatch_threshold_cents": _CAP,
     }
 )
 
 
 def is_valid_value(field: str, value: object) -> bool:
-    """Whether a field is known and takes this value."""
-    return field in CONTROL_FIELDS and CONTROL_FIELDS[field].valid(value)
+    """Whether a field is known and takes this value, in a length that every reader keeps whole."""
+    if field not in CONTROL_FIELDS or not CONTROL_FIELDS[field].valid(value):
+        return False
+    return len(value_text(value)) <= MAX_VALUE_TEXT
+
+
+def value_text(value: object) -> str:
+    """A value as the landed table spells it: canonical JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def is_tightening(field: str, value: object, before: tuple[object] | None) -> bool:

@@ -152,6 +152,16 @@ def test_a_retired_operator_still_keeps_what_he_armed(desk: Desk) -> None:
         ("negative_balance_mode", "hold", "net", False),
         ("deny_submit_payouts", True, False, False),
         ("payout_kill_switch", True, False, False),
+        ("mismatch_threshold_count", 5, 4, True),
+        ("mismatch_threshold_count", 5, None, False),
+        ("mismatch_threshold_cents", 100, 101, False),
+        ("connect_accounts", None, {"pa": "acct_a"}, True),
+        ("connect_accounts", {"pa": "acct_a"}, {"pa": "acct_a", "pb": "acct_b"}, True),
+        ("connect_accounts", {"pa": "acct_a"}, {"pa": None}, True),
+        ("connect_accounts", {"pa": "acct_a"}, {"pa": "acct_b"}, False),
+        ("connect_accounts", {"pa": None}, {"pa": "acct_a"}, False),
+        ("connect_accounts", {"pa": "acct_a"}, {"pb": "acct_b"}, False),
+        ("connect_accounts", {"pa": "acct_a"}, None, False),
     ],
 )
 def test_one_key_sets_only_what_is_at_least_as_strict(
@@ -198,6 +208,20 @@ def test_a_void_loosening_does_not_become_the_value_to_compare_with(desk: Desk) 
         ({"action": "set", "field": "max_payout_amount_cents", "value": -1}, "value_invalid"),
         ({"action": "set", "field": "max_payout_amount_cents", "value": True}, "value_invalid"),
         ({"action": "set", "field": "allowed_provider_ids", "value": ["a|b"]}, "value_invalid"),
+        (
+            {"action": "set", "field": "degraded_provider_ids", "value": ["p" * 90] * 50},
+            "value_invalid",
+        ),
+        ({"action": "set", "field": "connect_accounts", "value": {"pa": "pm_1"}}, "value_invalid"),
+        (
+            {"action": "set", "field": "connect_accounts", "value": {'p"a': "acct_1"}},
+            "value_invalid",
+        ),
+        (
+            {"action": "set", "field": "connect_accounts", "value": {"p\\a": "acct_1"}},
+            "value_invalid",
+        ),
+        ({"action": "set", "field": "connect_accounts", "value": {"": "acct_1"}}, "value_invalid"),
         ({"action": "wave"}, "action_unknown"),
         ({"tenant_id": ""}, "scope_invalid"),
         ({"provider_id": 5}, "scope_invalid"),
@@ -234,3 +258,14 @@ def test_disarming_everyone_leaves_a_tenants_own_switch_armed(desk: Desk) -> Non
     desk.say("unkill", False, **TWO)
     book = desk.read()
     assert (book.is_killed("t_1", None), book.is_killed("t_2", None)) == (True, False)
+
+
+def test_w9_a_line_about_one_control_leaves_every_other_as_it_was(desk: Desk) -> None:
+    desk.say("kill", tenant_id="t_1")
+    desk.say("set", False, field="real_money_enabled", tenant_id="t_1")
+    desk.say("set", 5, field="max_payout_amount_cents", tenant_id="t_1", **TWO)
+    book = desk.read()
+    assert book.is_killed("t_1", None)
+    assert book.values("real_money_enabled", "t_1", None) == [False]
+    assert book.values("max_payout_amount_cents", "t_1", None) == [5]
+    assert book.values("daily_payout_limit_cents", "t_1", None) == []

@@ -149,6 +149,8 @@ class BookSide(RailSide):
             "reason": "test",
             "line_status": "valid",
         }
+        if over.get("line_status") == "void":
+            line["void_code"] = "unsigned"
         self.world.own("controls", **(line | over))
 
     def act(self, book: str, action: str, act_id: str, by: str = "op_a", **members: Any) -> None:

@@ -11,22 +11,24 @@ with today as (
     group by breaks.tenant_id, breaks.currency
 ),
 
--- A currency without a threshold has no number of breaks that would be too few to matter.
 final as (
     select
         today.tenant_id,
         {{ sum_cents('today.mismatches') }} as mismatches,
         max(case
             when
-                thresholds.currency is null
-                or today.mismatches >= thresholds.threshold_count
-                or today.gross_cents >= thresholds.threshold_cents
+                not limits.is_count_limited
+                or not limits.is_money_limited
+                or today.mismatches >= limits.threshold_count
+                or today.gross_cents >= limits.threshold_cents
                 then 1
             else 0
         end) = 1 as is_breached
     from today
-    left join {{ ref('mismatch_thresholds') }} as thresholds
-        on today.currency = thresholds.currency
+    inner join {{ ref('int_mismatch_limits') }} as limits
+        on
+            today.tenant_id = limits.tenant_id
+            and today.currency = limits.currency
     group by today.tenant_id
 )
 

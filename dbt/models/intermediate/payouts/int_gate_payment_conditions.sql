@@ -11,6 +11,7 @@ with joined as (
         destinations.capability_transfers,
         destinations.mapped_at,
         destinations.is_proven,
+        destinations.is_pinned_elsewhere,
         holdbacks.open_holds,
         holdbacks.refunded_holds,
         bindings.binding_error,
@@ -63,7 +64,8 @@ named as (
         or (
             operation_ref like 'stripe_connect:%'
             and operation_ref <> 'stripe_connect:' || destination_account_id
-        ) as is_destination_wrong
+        )
+        or is_pinned_elsewhere as is_destination_wrong
     from joined
 ),
 
@@ -78,7 +80,7 @@ final as (
         "case when is_proven then 'paid before' else coalesce(cast(mapped_at as " ~ dbt.type_string() ~ "), 'unknown') end", 'destination_hold_minutes', 'connect accounts'),
     ('PAYOUT_BINDING_MISMATCH', 'binding_error is not null', "coalesce(binding_error, 'bound')", "'bound'", 'payout links'),
     ('DESTINATION_MISMATCH', 'destination_account_id is not null and coalesce(is_destination_wrong, false)',
-        "coalesce(destination_ref, operation_account_id, operation_ref, 'none')", "coalesce(destination_account_id, 'absent')", 'payout instruction'),
+        "case when is_pinned_elsewhere then 'operators pinned another' else coalesce(destination_ref, operation_account_id, operation_ref, 'none') end", "coalesce(destination_account_id, 'absent')", 'payout instruction'),
     ('SUPERSEDED_INSTRUCTION', 'rivals > 0', "coalesce(first_rival_key, 'none')", "'none'", 'payout instructions'),
     ('SUBMISSION_UNRESOLVED', 'is_unresolved', "coalesce(submission_state, 'none')", "'resolved'", 'payout journal'),
     ('ALREADY_PAID', 'is_paid', "coalesce(transfer_id, submission_state, operation_state, 'no')", "'no'", 'operation, journal and rail'),

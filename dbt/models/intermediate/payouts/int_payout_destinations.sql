@@ -50,12 +50,17 @@ final as (
         accounts.account_id is not null and owners.account_id is not null as is_account_known,
         coalesce(accounts.is_capable, false) as is_account_capable,
         accounts.kyb_state,
-        coalesce(accounts.capability_transfers, 'absent') as capability_transfers
+        coalesce(accounts.capability_transfers, 'absent') as capability_transfers,
+        coalesce(pins.is_pinned_elsewhere, false) as is_pinned_elsewhere
     from {{ ref('int_payout_subjects') }} as subjects
     left join party_accounts
         on
             subjects.tenant_id = party_accounts.tenant_id
             and subjects.party_id = party_accounts.party_id
+    left join {{ ref('int_payout_pins') }} as pins
+        on
+            subjects.tenant_id = pins.tenant_id
+            and subjects.payout_key = pins.payout_key
     left join defaults
         on subjects.tenant_id = defaults.tenant_id
     left join eligible

@@ -37,7 +37,6 @@ counted as (
     group by tenant_id, day, currency
 ),
 
--- A currency without a threshold has no number of breaks that would be too few to matter.
 final as (
     select
         counted.tenant_id,
@@ -45,18 +44,18 @@ final as (
         counted.currency,
         counted.mismatch_count,
         counted.gross_drift_cents,
-        thresholds.threshold_count,
-        thresholds.threshold_cents,
-        coalesce(counted.mismatch_count >= thresholds.threshold_count, true) as breached_by_count,
-        coalesce(counted.gross_drift_cents >= thresholds.threshold_cents, true) as breached_by_money,
-        coalesce(
-            counted.mismatch_count >= thresholds.threshold_count
-            or counted.gross_drift_cents >= thresholds.threshold_cents,
-            true
-        ) as breached
+        limits.threshold_count,
+        limits.threshold_cents,
+        not limits.is_count_limited or coalesce(counted.mismatch_count >= limits.threshold_count, false) as breached_by_count,
+        not limits.is_money_limited or coalesce(counted.gross_drift_cents >= limits.threshold_cents, false) as breached_by_money,
+        not (limits.is_count_limited and limits.is_money_limited)
+        or coalesce(counted.mismatch_count >= limits.threshold_count, false)
+        or coalesce(counted.gross_drift_cents >= limits.threshold_cents, false) as breached
     from counted
-    left join {{ ref('mismatch_thresholds') }} as thresholds
-        on counted.currency = thresholds.currency
+    inner join {{ ref('int_mismatch_limits') }} as limits
+        on
+            counted.tenant_id = limits.tenant_id
+            and counted.currency = limits.currency
 )
 
 select *

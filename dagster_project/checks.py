@@ -15,10 +15,11 @@ import dagster as dg
 from dagster_project.assets.packets import ISSUED_KEY
 from dagster_project.assets.publication import CLOSED_KEY, PUBLISHED_KEY
 from dagster_project.auditing import require_intact
-from dagster_project.issuing import newest, packet_file, tenants_of
+from dagster_project.issuing import tenants_of
 from dagster_project.marts import Marts
 from dagster_project.resources import Wiring
 from dagster_project.runs import last_published
+from dagster_project.shelf import newest, packet_file
 from dagster_project.signing import trust_file
 from evidence.errors import Refusal
 from evidence.verify import verify_packet

@@ -15,16 +15,20 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.deciding import newest_decision
 from dagster_project.home import prepare_home
-from dagster_project.issuing import IssuedPacket, issue_packets, issued, packet_file
+from dagster_project.index_page import write_pages
+from dagster_project.issuing import issue_packets
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, narrated, out, table
 from dagster_project.runs import last_published
 from dagster_project.session import Session
 from dagster_project.settings import Settings, home_of
-from dagster_project.signing import PRINCIPAL, trust_folder
+from dagster_project.shelf import IssuedPacket, issued, newest, packet_file
+from dagster_project.signing import PRINCIPAL, TRUST_FILES, trust_folder
 from evidence.errors import Refusal
 from evidence.trust import load_trust
 from evidence.verify import verify_packet
+from evidence.viewer import viewer_html
 from ingest.errors import TieoutError
 
 __all__ = ["packet_app"]
@@ -43,7 +47,7 @@ def list_packets(tenant_id: TenantId = None, period: Period = None, as_json: Jso
     if as_json:
         answer([asdict(packet) for packet in packets])
         return
-    heads = ("tenant", "period", "rev", "verdict", "packet", "log", "file")
+    heads = ("tenant", "period", "rev", "verdict", "packet", "log", "replay", "file")
     cells = [
         (
             packet.tenant_id,
@@ -52,6 +56,7 @@ def list_packets(tenant_id: TenantId = None, period: Period = None, as_json: Jso
             packet.verdict,
             packet.packet_sha256[:12],
             packet.log_index,
+            "inputs" if packet.carries_inputs else "digests",
             packet.path,
         )
         for packet in packets
@@ -64,6 +69,9 @@ def show(
     tenant_id: Annotated[str, typer.Option("--tenant-id", help="The tenant.")],
     period: Annotated[str, typer.Option("--period", help="The month, YYYY-MM.")],
     revision: Annotated[int | None, typer.Option("--revision", help="Default: newest.")] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Also compute its tables again from its inputs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Verify one packet with the home's own trust file and show what it says."""
@@ -72,7 +80,13 @@ def show(
     trust = load_trust(trust_folder(home) / "trust.json")
     try:
         verified = verify_packet(
-            packet_file(home, packet), trust, tenant_id, period, packet.revision, require_log=True
+            packet_file(home, packet),
+            trust,
+            tenant_id,
+            period,
+            packet.revision,
+            require_log=True,
+            replay=replay,
         )
     except Refusal as refusal:
         answer({**asdict(packet), "refused": refusal.code}) if as_json else out.print(str(refusal))
@@ -88,7 +102,8 @@ def show(
     if as_json:
         answer(facts)
         return
-    out.print(table(f"{tenant_id} {period}", ("fact", "value"), list(facts.items())))
+    cells = [(name.replace("_", " "), _readable(value)) for name, value in facts.items()]
+    out.print(table(f"{tenant_id} {period}", ("fact", "value"), cells))
 
 
 @packet_app.command()
@@ -122,19 +137,27 @@ def export(
     period: Period = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a tenant's newest packets and the trust files into a folder for an auditor."""
+    """Copy a tenant's newest packets, its newest gate decision, the trust files and the viewer."""
     home = prepare_home(home_of(os.environ))
-    newest = {packet.period: packet for packet in issued(home, tenant_id, period)}
-    if not newest:
+    packets = newest(home, tenant_id, period)
+    if not packets:
         _chosen([], None)
     folder.mkdir(parents=True, exist_ok=True)
-    copied = [shutil.copy2(packet_file(home, packet), folder) for packet in newest.values()]
-    for name in ("trust.json", "allowed_signers"):
+    copied = [shutil.copy2(packet_file(home, packet), folder) for packet in packets]
+    decision = newest_decision(home, tenant_id)
+    if decision is not None:
+        # Another document, another life: in a folder of its own, so that none is taken for the other.
+        (folder / "decision").mkdir(exist_ok=True)
+        shutil.copy2(decision, folder / "decision")
+    for name in TRUST_FILES:
         shutil.copy2(trust_folder(home) / name, folder)
+    index = write_pages(folder, packets, lambda packet: Path(packet.path).name)
     said = {
         "packets": [str(path) for path in copied],
+        "decision": str(folder / "decision" / decision.name) if decision else None,
         "trust": str(folder / "trust.json"),
         "allowed_signers": str(folder / "allowed_signers"),
+        "index": str(index),
         "principal": PRINCIPAL,
         "exported_at": datetime.now(UTC),
     }
@@ -142,11 +165,30 @@ def export(
         answer(said)
         return
     out.print(f"{len(copied)} packets and the trust files are in {folder}", soft_wrap=True)
+    out.print(f"in a browser: {index}", soft_wrap=True)
     first = Path(copied[0]).name
     out.print(
-        f"check each: tieout-verify {folder}/{first} --trust {folder}/trust.json", soft_wrap=True
+        f"check each: tieout-verify {folder}/{first} --trust {folder}/trust.json --replay",
+        soft_wrap=True,
     )
     raise typer.Exit(EXIT_OK)
+
+
+@packet_app.command()
+def viewer(
+    path: Annotated[Path, typer.Option("--out", help="Where to write the page.")],
+) -> None:
+    """Write the page that verifies and shows packets in a browser."""
+    path.write_bytes(viewer_html())
+    out.print(f"wrote {path}; open it in a browser, no network is needed", soft_wrap=True)
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {number}" for name, number in value.items())
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _chosen(packets: list[IssuedPacket], revision: int | None) -> IssuedPacket:

@@ -18,11 +18,11 @@ from dagster_project.acting import land_books
 from dagster_project.auditing import land_audit
 from dagster_project.controls import land_controls
 from dagster_project.deciding import decision_digest, newest_decision
-from dagster_project.issuing import issued, newest
 from dagster_project.marts import Marts, Row
 from dagster_project.pipeline import land_journal
 from dagster_project.runs import Run, new_run_id
 from dagster_project.session import Session
+from dagster_project.shelf import issued, newest
 from ingest.controls import AUDIT, RESTATEMENTS
 from ingest.landing import new_batch_id
 from ingest.tables import BREAKS, GATE_EVALUATIONS, PACKETS, RUN_LOG, TableSpec

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from dagster_project.home import Home
-from dagster_project.issuing import newest, tenants_of
+from dagster_project.issuing import tenants_of
 from dagster_project.marts import Marts, Row
 from dagster_project.pipeline import is_current, platform_account
 from dagster_project.runs import Run
 from dagster_project.session import Session
+from dagster_project.shelf import newest
 from dagster_project.signing import packet_signer
 from evidence import canonical
 from evidence.decision import DecidedPayout, DecisionSpec, build_decision

@@ -1,9 +1,7 @@
-"""Run packets from published marts: which one is new, which revision it is, and where it lies.
+"""Run packets from published marts: which one is new, and which revision it is.
 
-Belongs here: choosing rows, revisions and links, and putting files down. Does not belong here: the
-format of a packet (`evidence`), or any figure: verdicts and totals come from the marts.
-
-    packets/<tenant>/<period>/<name>.zip + r<revision>.json (what was issued, for looking up)
+Belongs here: choosing rows, revisions and links. Does not belong here: the format of a packet
+(`evidence`), where one lies (`shelf.py`), or any figure: verdicts and totals come from the marts.
 
 A packet whose tables say what the newest revision said is not issued again. A new one is computed
 again from the inputs it carries before it is signed.
@@ -11,22 +9,22 @@ again from the inputs it carries before it is signed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Final
 
 from dagster_project import building
-from dagster_project.home import Home, read_state, write_state
+from dagster_project.home import Home, read_state
+from dagster_project.index_page import write_index
 from dagster_project.manifest import Manifest
 from dagster_project.marts import Marts
 from dagster_project.pipeline import is_current
 from dagster_project.replaying import TenantReplay
 from dagster_project.runs import Run
 from dagster_project.session import Session
+from dagster_project.shelf import UNLOGGED, IssuedPacket, finish_pending, issued, newest, put_down
 from dagster_project.signing import packet_log, packet_signer, trust_file
 from evidence import canonical, findings, plan, spelling
 from evidence.build import BuiltPacket, PacketSpec, build_packet
@@ -36,10 +34,7 @@ from ingest.errors import TieoutError
 
 __all__ = [
     "PLATFORM_TENANT",
-    "IssuedPacket",
     "issue_packets",
-    "issued",
-    "newest",
     "packet_tables",
     "tables_of",
     "tenants_of",
@@ -61,27 +56,6 @@ _PACKET_TABLES: Final = (
     "tie_outs",
 )
 _LINKED_TABLE: Final = "movement_references"
-
-
-@dataclass(frozen=True)
-class IssuedPacket:
-    """One packet revision as recorded beside its file; `path` is relative to the home.
-
-    `content_sha256` covers verdict, counts and tables: what decides whether a revision is new.
-    """
-
-    tenant_id: str
-    period: str
-    revision: int
-    packet_sha256: str
-    previous_sha256: str | None
-    supersedes_sha256: str | None
-    verdict: str
-    path: str
-    log_index: int
-    as_of: str
-    content_sha256: str
-    run_id: str
 
 
 def tenants_of(marts: Marts, run: Run) -> list[str]:
@@ -110,6 +84,7 @@ def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
         if read_state(home.warehouse / "built.json").get("run_id") != run.run_id:
             session.progress("packets", "another run has built since; it issues them")
             return []
+        found.extend(finish_pending(home, packet_log(session.settings, home)))
         facts = _facts_of_code(session)
         names = packet_tables(marts)
         for tenant in tenants_of(marts, run):
@@ -120,20 +95,8 @@ def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
                     if packet is not None:
                         session.progress("packets", f"{tenant} {period} r{packet.revision}")
                         found.append(packet)
+        write_index(home)
     return found
-
-
-def issued(home: Home, tenant: str | None = None, period: str | None = None) -> list[IssuedPacket]:
-    """Every packet issued in this home, by tenant, period and revision."""
-    paths = home.packets.glob(f"{tenant or '*'}/{period or '*'}/r*.json")
-    records = [IssuedPacket(**read_state(path)) for path in paths]
-    return sorted(records, key=lambda packet: (packet.tenant_id, packet.period, packet.revision))
-
-
-def newest(home: Home, tenant: str, period: str | None = None) -> list[IssuedPacket]:
-    """The newest revision of each period of a tenant, oldest period first."""
-    by_period = {packet.period: packet for packet in issued(home, tenant, period)}
-    return [by_period[period] for period in sorted(by_period)]
 
 
 def _issue(
@@ -171,7 +134,7 @@ def _issue(
         if last is not None and last.content_sha256 == content:
             return None
         spec = _replayable(session, spec, replay, draft)
-        built = build_packet(spec, signer, packet_log(session.settings, home))
+        built = build_packet(spec, signer)
     except Refusal as refusal:
         raise TieoutError(
             got=f"a packet for {tenant} {period} that was refused: {refusal.detail}",
@@ -179,7 +142,7 @@ def _issue(
             remedy=refusal.remedy,
             code=refusal.code,
         ) from None
-    return _put_down(home, run, spec, built, content)
+    return _put_down(session, run, spec, built, content)
 
 
 def _replayable(
@@ -207,17 +170,9 @@ def _replayable(
 
 
 def _put_down(
-    home: Home, run: Run, spec: PacketSpec, built: BuiltPacket, content: str
+    session: Session, run: Run, spec: PacketSpec, built: BuiltPacket, content: str
 ) -> IssuedPacket:
-    folder = home.packets / spec.tenant_id / spec.period
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / built.name
-    temporary = folder / f".{built.name}.tmp"
-    with temporary.open("wb") as handle:
-        handle.write(built.zip_bytes)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    home = session.home
     previous = spec.previous if isinstance(spec.previous, Mapping) else None
     packet = IssuedPacket(
         tenant_id=spec.tenant_id,
@@ -227,14 +182,14 @@ def _put_down(
         previous_sha256=previous["sha256"] if previous else None,
         supersedes_sha256=spec.supersedes,
         verdict=spec.verdict,
-        path=home.relative(path),
-        log_index=built.log_index or 0,
+        path=home.relative(home.packets / spec.tenant_id / spec.period / built.name),
+        log_index=UNLOGGED,
         as_of=run.as_of.isoformat(),
         content_sha256=content,
         run_id=run.run_id,
+        carries_inputs=spec.replay is not None and plan.carries_inputs(spec.replay),
     )
-    write_state(folder / f"r{spec.revision}.json", asdict(packet))
-    return packet
+    return put_down(home, packet_log(session.settings, home), packet, built.zip_bytes)
 
 
 def _already_packeted(last: IssuedPacket, period: str, as_of: datetime) -> bool:
@@ -320,8 +275,3 @@ def _facts_of_code(session: Session) -> dict[str, object]:
         "lock_sha256": canonical.sha256_hex(locked),
         "rules": {},
     }
-
-
-def packet_file(home: Home, packet: IssuedPacket) -> Path:
-    """Where a packet lies."""
-    return home.root / packet.path

@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.rule import Rule
 
 from dagster_project.home import Home
-from dagster_project.issuing import PLATFORM_TENANT, newest
+from dagster_project.issuing import PLATFORM_TENANT
 from dagster_project.narration import money, table
+from dagster_project.shelf import newest
 from dagster_project.views import Overview
 
 __all__ = ["show_overview", "show_where"]

@@ -21,6 +21,7 @@ from ingest.errors import SettingError
 __all__ = [
     "DEMO_OPERATORS",
     "PRINCIPAL",
+    "TRUST_FILES",
     "demo_operator",
     "load_signer",
     "packet_log",
@@ -32,6 +33,7 @@ __all__ = [
 PRINCIPAL: Final = "packets@tieout"
 DEFAULT_ORIGIN: Final = "tieout.local/packets"
 DEMO_ORIGIN: Final = "tieout.demo/packets"
+TRUST_FILES: Final = ("trust.json", "allowed_signers")
 KEY_LIFE: Final = timedelta(days=730)
 
 # Public on purpose: whoever sees one of these keys on a document knows that it proves nothing.

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from dagster_project.home import Home
-from dagster_project.issuing import issued
 from dagster_project.marts import Marts, Row
 from dagster_project.runs import last_published
+from dagster_project.shelf import issued
 from ingest.errors import TieoutError
 
 __all__ = ["Overview", "drift", "explain", "gates", "overview"]

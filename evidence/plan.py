@@ -139,6 +139,11 @@ def write_replay(replay: Replay, max_bytes: int = container.MAX_PACKET_BYTES) ->
     return WrittenReplay(plan, files, digests, code_digest(plan, files))
 
 
+def carries_inputs(written: WrittenReplay) -> bool:
+    """Whether the rows are there, and not their digests alone."""
+    return all(input_file(relation) in written.files for relation in written.plan.inputs)
+
+
 def without_inputs(written: WrittenReplay) -> WrittenReplay:
     """The same with the inputs' digests alone: only who holds the inputs can replay it."""
     inputs = set(map(input_file, written.plan.inputs))

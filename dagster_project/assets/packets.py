@@ -6,14 +6,16 @@ here: choosing or building packets (`issuing.py`).
 
 # Dagster reads the annotations of its functions as objects, so they are not postponed here.
 
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
 from dagster_project import issuing
 from dagster_project.assets.publication import PUBLISHED_KEY
-from dagster_project.issuing import IssuedPacket
+from dagster_project.index_page import INDEX
 from dagster_project.resources import Wiring
+from dagster_project.shelf import IssuedPacket, packet_file
 
 __all__ = ["ISSUED_KEY", "PACKET_KEY", "packet_assets"]
 
@@ -57,7 +59,7 @@ def packet_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         session, run = wiring.run_of(context)
         packets = issuing.issue_packets(session, run)
         for packet in packets:
-            _report(context.instance, packet, session.home.root.joinpath(packet.path).as_posix())
+            _report(context.instance, packet, packet_file(session.home, packet))
         lines = [
             f"| {p.tenant_id} | {p.period} | {p.revision} | {p.verdict} | {p.packet_sha256[:12]} |"
             for p in packets
@@ -68,13 +70,14 @@ def packet_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
                 "issued": len(packets),
                 "packets": dg.MetadataValue.md(head + "\n".join(lines)),
                 "folder": dg.MetadataValue.path(session.home.packets),
+                "index": dg.MetadataValue.url((session.home.packets / INDEX).as_uri()),
             }
         )
 
     return [issued, packet]
 
 
-def _report(instance: dg.DagsterInstance, packet: IssuedPacket, path: str) -> None:
+def _report(instance: dg.DagsterInstance, packet: IssuedPacket, path: Path) -> None:
     instance.add_dynamic_partitions("tenant", [packet.tenant_id])
     instance.add_dynamic_partitions("period", [packet.period])
     instance.report_runless_asset_event(
@@ -87,7 +90,9 @@ def _report(instance: dg.DagsterInstance, packet: IssuedPacket, path: str) -> No
                 "packet_sha256": packet.packet_sha256,
                 "supersedes_sha256": packet.supersedes_sha256 or "none",
                 "log_index": packet.log_index,
+                "carries_inputs": packet.carries_inputs,
                 "file": dg.MetadataValue.path(path),
+                "download": dg.MetadataValue.url(path.as_uri()),
             },
         )
     )

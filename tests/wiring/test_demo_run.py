@@ -13,8 +13,9 @@ import duckdb
 import pytest
 
 from dagster_project.home import prepare_home
-from dagster_project.issuing import PLATFORM_TENANT, issued
+from dagster_project.issuing import PLATFORM_TENANT
 from dagster_project.marts import Marts
+from dagster_project.shelf import issued
 from evidence.errors import Refusal
 from evidence.trust import load_trust
 from evidence.verify import verify_packet

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import prepare_home
-from dagster_project.issuing import IssuedPacket, issued
+from dagster_project.shelf import IssuedPacket, issued
 from evidence import canonical, container, findings, plan, statement
 from evidence.build import FIXED_FILES, RUN_FILE, SIDE_FILES, SUBJECTS, SUMS_FILE, TABLES_FILE
 from evidence.errors import Refusal

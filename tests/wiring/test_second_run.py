@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import closing, deciding, enforcing, issuing, pipeline
+from dagster_project import closing, deciding, enforcing, issuing, pipeline, shelf
 from dagster_project.controls import book_of, change, signing_as
 from dagster_project.home import Home
 from dagster_project.manifest import ACTS_TAG, Manifest
@@ -34,9 +34,9 @@ def session(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Sessio
 def test_the_same_content_issues_no_packet(session: Session) -> None:
     run = last_published(session.home)
     assert run is not None
-    before = issuing.issued(session.home)
+    before = shelf.issued(session.home)
     assert issuing.issue_packets(session, run) == []
-    assert issuing.issued(session.home) == before
+    assert shelf.issued(session.home) == before
 
 
 def test_landing_the_same_acts_again_changes_nothing(session: Session) -> None:
@@ -139,7 +139,7 @@ def test_an_earlier_as_of_gives_the_answer_of_then_and_neither_publishes_nor_sig
     assert _digests(home, home.current.resolve())["payout_gates"] != then["payout_gates"]
 
     published, current = last_published(home), home.current.resolve()
-    packets = issuing.issued(home)
+    packets = shelf.issued(home)
     run = begin(home, "earlier", now=later.as_of + timedelta(seconds=1), as_of=first.as_of)
     assert not run.publishes
     pipeline.build_warehouse(session, run).require_good()
@@ -151,7 +151,7 @@ def test_an_earlier_as_of_gives_the_answer_of_then_and_neither_publishes_nor_sig
     assert (last_published(home), home.current.resolve()) == (published, current)
     assert issuing.issue_packets(session, run) == []
     assert deciding.issue_decisions(session, run) == []
-    assert issuing.issued(home) == packets
+    assert shelf.issued(home) == packets
 
 
 def test_publication_keeps_the_newest_three(session: Session) -> None:

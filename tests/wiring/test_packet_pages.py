@@ -1,0 +1,99 @@
+"""How packets are found: the index beside them, the folder handed over, and Dagster's page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.home import prepare_home
+from dagster_project.index_page import write_pages
+from dagster_project.shelf import IssuedPacket, issued
+from evidence.viewer import viewer_html
+from tests.wiring.conftest import type_command
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r'href="([^"]+)"', page.read_text())
+
+
+def test_the_index_lists_every_packet_and_its_links_lead_there(demo_home: Path) -> None:
+    index = demo_home / "packets" / "index.html"
+    packets = issued(prepare_home(demo_home))
+    assert {(index.parent / link).resolve() for link in links(index)} == {
+        demo_home / "packets" / "viewer.html",
+        *(demo_home / packet.path for packet in packets),
+    }
+    text = index.read_text()
+    assert all(packet.packet_sha256 in text for packet in packets)
+    assert "from its inputs" in text
+    assert "<script" not in text
+    assert (index.parent / "viewer.html").read_bytes() == viewer_html()
+
+
+def test_a_superseded_revision_is_marked_and_names_are_escaped(tmp_path: Path) -> None:
+    def packet(revision: int) -> IssuedPacket:
+        return IssuedPacket(
+            tenant_id="a<b>&c", period="2026-10", revision=revision, packet_sha256="ab" * 32,
+            previous_sha256=None, supersedes_sha256=None, verdict="breaks", path="p/x.zip",
+            log_index=0, as_of="", content_sha256="", run_id="",
+        )  # fmt: skip
+
+    text = write_pages(tmp_path, [packet(1), packet(2)], lambda _: "x.zip").read_text()
+    assert text.count("superseded") == 1
+    assert "a&lt;b&gt;&amp;c" in text
+
+
+def test_what_is_handed_over_is_complete_and_the_two_documents_lie_apart(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "h"
+    said = type_command(
+        demo_home, "packet", "export", "--tenant-id", "tenant_birch", "--out", str(folder), "--json"
+    )
+    assert said.code == 0, said
+    packets = sorted(path.name for path in folder.glob("*.zip"))
+    assert len(packets) == len(issued(prepare_home(demo_home), "tenant_birch"))
+    assert all(name.startswith("tenant_birch_") for name in packets)
+    assert {path.name for path in folder.iterdir()} == {
+        *packets, "trust.json", "allowed_signers", "index.html", "viewer.html", "decision",
+        *(name for name in ("revoked_keys.krl",) if (folder / name).exists()),
+    }  # fmt: skip
+    assert set(links(folder / "index.html")) == {*packets, "viewer.html"}
+    (decision,) = (folder / "decision").iterdir()
+    refused = type_command(demo_home, "packet", "export", "--tenant-id", "nobody", "--out", "x")
+    assert refused.code == 1
+    assert not [name for name in packets if decision.name in name]
+
+
+def test_show_verifies_and_replays(demo_home: Path) -> None:
+    packet = issued(prepare_home(demo_home), "tenant_cobalt")[0]
+    chosen = ("--tenant-id", packet.tenant_id, "--period", packet.period)
+    said = type_command(demo_home, "packet", "show", *chosen, "--replay", "--json")
+    assert said.code == 0, said
+    assert any(check.startswith("replay: ") for check in said.json["checks"])
+    assert said.json["carries_inputs"] is True
+
+
+def test_dagster_names_file_digest_and_index(demo_home: Path) -> None:
+    packets = {p.packet_sha256: p for p in issued(prepare_home(demo_home))}
+    with dg.DagsterInstance.from_config(str(demo_home / "dagster")) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(["packets", "run_packet"]))
+        step = instance.get_latest_materialization_event(dg.AssetKey(["packets", "issued"]))
+    assert event is not None
+    assert step is not None
+    told = {n: v.value for n, v in event.asset_materialization.metadata.items()}
+    packet = packets[told["packet_sha256"]]
+    assert told["download"] == (demo_home / packet.path).as_uri()
+    assert told["carries_inputs"] is True
+    index = step.asset_materialization.metadata["index"].value
+    assert index == (demo_home / "packets" / "index.html").as_uri()
+    assert json.dumps(told, default=str)
+
+
+def test_the_viewer_is_handed_out(demo_home: Path, tmp_path: Path) -> None:
+    said = type_command(demo_home, "packet", "viewer", "--out", str(tmp_path / "v.html"))
+    assert said.code == 0, said
+    assert (tmp_path / "v.html").read_bytes() == viewer_html()

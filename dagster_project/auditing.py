@@ -19,9 +19,9 @@ from dagster_project.acting import acts_of
 from dagster_project.controls import book_of
 from dagster_project.deciding import decision_digest
 from dagster_project.home import Home, read_state
-from dagster_project.issuing import issued
 from dagster_project.session import Session
 from dagster_project.settings import Settings
+from dagster_project.shelf import issued
 from evidence.errors import Refusal
 from ingest.audit import Act, append_acts, read_audit
 from ingest.controls import ACT_BOOKS, AUDIT, ActLine, ControlLine

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dagster_project.home import Home
-from dagster_project.issuing import newest
 from dagster_project.marts import Marts, Row
 from dagster_project.runs import Run, last_published
+from dagster_project.shelf import newest
 from evidence import canonical
 from evidence.schema import VERDICTS
 from ingest.controls import CERTIFIED_FIGURES

@@ -20,7 +20,7 @@ from dagster_project.marts import Marts
 from dagster_project.resources import Wiring
 from dagster_project.runs import last_published
 from dagster_project.shelf import newest, packet_file
-from dagster_project.signing import trust_file
+from dagster_project.trusting import trust_file
 from evidence.errors import Refusal
 from evidence.verify import verify_packet
 from ingest.errors import TieoutError

@@ -26,10 +26,11 @@ from dagster_project.cli_certify import certify_app
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_drill import drill_app
 from dagster_project.cli_imports import add_imports
+from dagster_project.cli_keys import keys_app
 from dagster_project.cli_overrides import override_app, write_off_app
 from dagster_project.cli_packets import packet_app
 from dagster_project.cli_reports import reports_app
-from dagster_project.cli_tools import add_tools, keys_app, simulator_app
+from dagster_project.cli_tools import add_tools, simulator_app
 from dagster_project.cli_triage import triage_app
 from dagster_project.cli_webhooks import webhooks_app
 from dagster_project.home import Home, open_home, prepare_home

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.cli_witness import add_witnessing
 from dagster_project.deciding import newest_decision
 from dagster_project.home import prepare_home
 from dagster_project.index_page import write_pages
@@ -24,9 +25,8 @@ from dagster_project.runs import last_published
 from dagster_project.session import Session
 from dagster_project.settings import Settings, home_of
 from dagster_project.shelf import IssuedPacket, issued, newest, packet_file
-from dagster_project.signing import PRINCIPAL, TRUST_FILES, trust_folder
+from dagster_project.trusting import PRINCIPAL, TRUST_FILES, own_trust, trust_folder
 from evidence.errors import Refusal
-from evidence.trust import load_trust
 from evidence.verify import verify_packet
 from evidence.viewer import viewer_html
 from ingest.errors import TieoutError
@@ -34,6 +34,7 @@ from ingest.errors import TieoutError
 __all__ = ["packet_app"]
 
 packet_app = typer.Typer(help="Signed run packets.", no_args_is_help=True)
+add_witnessing(packet_app)
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 TenantId = Annotated[str | None, typer.Option("--tenant-id", help="Only this tenant.")]
@@ -77,7 +78,14 @@ def show(
     """Verify one packet with the home's own trust file and show what it says."""
     home = prepare_home(home_of(os.environ))
     packet = _chosen(issued(home, tenant_id, period), revision)
-    trust = load_trust(trust_folder(home) / "trust.json")
+    trust = own_trust(home)
+    if trust is None:
+        raise TieoutError(
+            got="no trust file in this home",
+            expected="trust/trust.json, which the first packet writes",
+            remedy="Run `tieout packet build`, or restore the folder from a copy",
+            code="trust_missing",
+        )
     try:
         verified = verify_packet(
             packet_file(home, packet),
@@ -146,7 +154,7 @@ def export(
     copied = [shutil.copy2(packet_file(home, packet), folder) for packet in packets]
     decision = newest_decision(home, tenant_id)
     if decision is not None:
-        # Another document, another life: in a folder of its own, so that none is taken for the other.
+        # Another document with another life: in a folder of its own, never taken for a packet.
         (folder / "decision").mkdir(exist_ok=True)
         shutil.copy2(decision, folder / "decision")
     for name in TRUST_FILES:

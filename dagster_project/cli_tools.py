@@ -1,4 +1,4 @@
-"""Smaller commands: keys, the simulator by itself, and the doctor.
+"""Smaller commands: the simulator by itself, and the doctor.
 
 Belongs here: the subcommands. Does not belong here: anything a run needs.
 """
@@ -11,7 +11,6 @@ import shutil
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,47 +20,17 @@ from dagster_project.home import open_home, prepare_home, read_state
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, err, out, table
 from dagster_project.runs import last_published
 from dagster_project.settings import DEMO_API_KEY, Settings, home_of
-from dagster_project.signing import PRINCIPAL
 from dagster_project.simulation import Simulation
-from evidence.keys import allowed_signers_line, create_key, public_key_pem
 from ingest.errors import TieoutError
 
-__all__ = ["add_tools", "keys_app", "simulator_app"]
+__all__ = ["add_tools", "simulator_app"]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
-keys_app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 simulator_app = typer.Typer(help="The built-in simulator.", no_args_is_help=True)
 
 MIN_FREE_BYTES: Final = 1 << 30
 _PINNED: Final = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "stripe")
-
-
-@keys_app.command("new")
-def new_key(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; must not exist.")],
-    as_json: Json = False,
-) -> None:
-    """Make an Ed25519 key for packets, decisions or an operator, in a file of mode 0600.
-
-    TIEOUT_SIGNING_KEY_PASSPHRASE, when set, encrypts it.
-    """
-    passphrase = os.environ.get("TIEOUT_SIGNING_KEY_PASSPHRASE")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    signer = create_key(path, passphrase.encode() if passphrase else None)
-    said = {
-        "file": str(path),
-        "keyid": signer.keyid,
-        "public_key_pem": public_key_pem(signer.public_key),
-        "allowed_signers": allowed_signers_line(signer.public_key, PRINCIPAL).strip(),
-    }
-    if as_json:
-        answer(said)
-        return
-    out.print(f"wrote {path} (mode 0600)", soft_wrap=True)
-    out.print(f"key id {signer.keyid}", soft_wrap=True)
-    out.print(said["public_key_pem"], markup=False)
-    out.print(f"to sign packets with it: export TIEOUT_SIGNING_KEY_FILE={path}", soft_wrap=True)
 
 
 @simulator_app.command()

@@ -19,7 +19,7 @@ from dagster_project.deciding import MAX_DECISION_BYTES, newest_decision
 from dagster_project.home import Home, read_state, write_state
 from dagster_project.rechecking import Rechecks
 from dagster_project.session import Session
-from dagster_project.signing import trust_file
+from dagster_project.trusting import trust_file
 from evidence.decision import DecidedPayout as SignedPayout
 from evidence.decision import DecisionDocument, verify_decision
 from evidence.errors import Refusal

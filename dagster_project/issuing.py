@@ -25,7 +25,8 @@ from dagster_project.replaying import TenantReplay
 from dagster_project.runs import Run
 from dagster_project.session import Session
 from dagster_project.shelf import UNLOGGED, IssuedPacket, finish_pending, issued, newest, put_down
-from dagster_project.signing import packet_log, packet_signer, trust_file
+from dagster_project.signing import packet_log, packet_signer
+from dagster_project.trusting import trust_file
 from evidence import canonical, findings, plan, spelling
 from evidence.build import BuiltPacket, PacketSpec, build_packet
 from evidence.errors import Refusal

@@ -62,7 +62,9 @@ class Settings:
     kernel_trust: Path | None = None
     operators: Path | None = None
     signing_key_file: Path | None = None
+    signing_key: str | None = field(default=None, repr=False)
     signing_key_passphrase: str | None = field(default=None, repr=False)
+    signer: str | None = None
     payouts: PayoutMode = "off"
     payout_api_key: str | None = field(default=None, repr=False)
     log_origin: str | None = None
@@ -95,7 +97,9 @@ class Settings:
             kernel_trust=_given(env, "TIEOUT_KERNEL_TRUST", _path),
             operators=_given(env, "TIEOUT_OPERATORS", _path),
             signing_key_file=_given(env, "TIEOUT_SIGNING_KEY_FILE", _path),
+            signing_key=env.get("TIEOUT_SIGNING_KEY"),
             signing_key_passphrase=env.get("TIEOUT_SIGNING_KEY_PASSPHRASE"),
+            signer=env.get("TIEOUT_SIGNER"),
             payouts=_payouts(env.get("TIEOUT_PAYOUTS", "off")),
             payout_api_key=env.get("TIEOUT_PAYOUT_API_KEY"),
             log_origin=env.get("TIEOUT_LOG_ORIGIN"),

@@ -22,7 +22,15 @@ from evidence import container
 from evidence.build import PROOF_FILE, STATEMENT_FILE
 from evidence.log import PacketLog
 
-__all__ = ["IssuedPacket", "finish_pending", "issued", "newest", "packet_file", "put_down"]
+__all__ = [
+    "IssuedPacket",
+    "finish_pending",
+    "issued",
+    "newest",
+    "packet_file",
+    "put_down",
+    "renew_proofs",
+]
 
 UNLOGGED: Final = -1
 _PENDING: Final = ".pending"
@@ -99,6 +107,22 @@ def finish_pending(home: Home, log: PacketLog) -> list[IssuedPacket]:
         for torn in home.packets.glob(pattern):
             torn.unlink()
     return found
+
+
+def renew_proofs(home: Home, log: PacketLog) -> int:
+    """Gives packets the proof their log has for them now, such as one that a witness cosigned.
+
+    A proof lies outside the packet hash, so no packet becomes another. Returns how many changed.
+    """
+    renewed = 0
+    for packet in issued(home):
+        path = packet_file(home, packet)
+        files = container.read_zip(path.read_bytes())
+        proof = log.proof(packet.log_index)
+        if files.get(PROOF_FILE) != proof:
+            _write(path, container.write_zip(files | {PROOF_FILE: proof}))
+            renewed += 1
+    return renewed
 
 
 def _finish(home: Home, log: PacketLog, packet: IssuedPacket) -> IssuedPacket:

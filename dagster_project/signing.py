@@ -1,40 +1,34 @@
-"""Which key signs, and the trust files that let others check it.
+"""Which key signs.
 
-Belongs here: choosing the signer for a home, refusing demo keys outside a demo, and writing what an
-auditor is handed. Does not belong here: how anything is signed (`evidence`).
+Belongs here: choosing the signer of a home, its log's key, and refusing demo keys outside a demo.
+Does not belong here: whom to trust (`trusting.py`), or how anything is signed (`evidence`).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from dagster_project.home import Home
 from dagster_project.settings import Settings
 from evidence.errors import Refusal
-from evidence.keys import KeySigner, create_key, load_key
+from evidence.keys import KeySigner, create_key, load_key, signer_from_pem
 from evidence.log import PacketLog
-from evidence.trust import TrustedLog, TrustFile, load_trust, trust_document, trusted_key
+from evidence.signatures import Signer, is_signed, keyid_of
 from ingest.errors import SettingError
 
 __all__ = [
     "DEMO_OPERATORS",
-    "PRINCIPAL",
-    "TRUST_FILES",
     "demo_operator",
     "load_signer",
     "packet_log",
     "packet_signer",
-    "trust_file",
-    "trust_folder",
 ]
 
-PRINCIPAL: Final = "packets@tieout"
 DEFAULT_ORIGIN: Final = "tieout.local/packets"
 DEMO_ORIGIN: Final = "tieout.demo/packets"
-TRUST_FILES: Final = ("trust.json", "allowed_signers")
-KEY_LIFE: Final = timedelta(days=730)
 
 # Public on purpose: whoever sees one of these keys on a document knows that it proves nothing.
 _DEMO_PACKET_SEED: Final = b"tieout demo key: packets        "
@@ -44,8 +38,6 @@ _DEMO_OPERATOR_SEEDS: Final = {
     "demo-operator-2": b"tieout demo key: operator two   ",
 }
 DEMO_OPERATORS: Final = tuple(_DEMO_OPERATOR_SEEDS)
-_DEMO_FROM: Final = datetime(2020, 1, 1, tzinfo=UTC)
-_DEMO_UNTIL: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def demo_operator(name: str) -> KeySigner:
@@ -53,17 +45,24 @@ def demo_operator(name: str) -> KeySigner:
     return KeySigner.from_seed(_DEMO_OPERATOR_SEEDS[name])
 
 
-def packet_signer(settings: Settings, home: Home) -> KeySigner:
+def packet_signer(settings: Settings, home: Home) -> Signer:
     """The key that signs run packets and gate decisions of this home.
 
-    A demo home uses the demo key. A test home without a key of its own makes one, so that a first
-    run on test data needs no preparation. A live home must be given one.
+    It comes from TIEOUT_SIGNER (a key service behind the `Signer` protocol), else as PEM from
+    TIEOUT_SIGNING_KEY, else from TIEOUT_SIGNING_KEY_FILE. A demo home uses the demo key. A test
+    home without a key of its own makes one, so that a first run on test data needs no preparation.
+    A live home must be given one.
 
     Raises:
         SettingError: No key, an unreadable key, or a demo key outside a demo home.
     """
     if home.mode == "demo":
         return KeySigner.from_seed(_DEMO_PACKET_SEED)
+    if settings.signer is not None:
+        return _imported_signer(settings.signer)
+    if settings.signing_key is not None:
+        pem = settings.signing_key.encode()
+        return _checked(lambda phrase: signer_from_pem(pem, phrase), settings)
     path = settings.signing_key_file
     if path is None:
         path = home.keys / "packet.pem"
@@ -85,12 +84,16 @@ def load_signer(path: Path, settings: Settings) -> KeySigner:
     Raises:
         SettingError: The file cannot be used, or holds a demo key.
     """
+    return _checked(lambda phrase: load_key(path, phrase), settings)
+
+
+def _checked(load: Callable[[bytes | None], KeySigner], settings: Settings) -> KeySigner:
     passphrase = settings.signing_key_passphrase
     try:
-        signer = load_key(path, passphrase.encode() if passphrase else None)
+        signer = load(passphrase.encode() if passphrase else None)
     except Refusal as refusal:
         raise SettingError(
-            got=f"a key file that was refused: {refusal.detail}",
+            got=f"a signing key that was refused: {refusal.detail}",
             expected="a PKCS#8 Ed25519 private key of mode 0600 that opens with "
             "TIEOUT_SIGNING_KEY_PASSPHRASE",
             remedy=refusal.remedy,
@@ -102,6 +105,35 @@ def load_signer(path: Path, settings: Settings) -> KeySigner:
             expected="a key of your own: everybody has the demo keys",
             remedy="Run `tieout keys new FILE` and use that file",
             code="demo_key_refused",
+        )
+    return signer
+
+
+def _imported_signer(name: str) -> Signer:
+    """The signer that `module:function` gives, once it has signed a probe.
+
+    Raises:
+        SettingError: There is no such function, or what it gives does not sign as it claims.
+    """
+    module, _, function = name.partition(":")
+    probe = b"tieout signer probe"
+    try:
+        signer: Signer = getattr(importlib.import_module(module), function)()
+        good = keyid_of(signer.public_key) == signer.keyid
+        good = good and is_signed(signer.public_key, signer.sign(probe), probe)
+    except Exception as error:
+        raise SettingError(
+            got=f"TIEOUT_SIGNER whose function ended in {type(error).__name__}",
+            expected="module:function that gives an object with keyid, public_key and sign",
+            remedy="Correct TIEOUT_SIGNER; docs/operating.md shows such a function",
+            code="signer_unusable",
+        ) from None
+    if not good:
+        raise SettingError(
+            got="TIEOUT_SIGNER with a key id or signature that is not its key's",
+            expected="a pure Ed25519 signature (RFC 8032) by the key it names",
+            remedy="Use an Ed25519 key, and not the prehashed variant",
+            code="signer_unusable",
         )
     return signer
 
@@ -119,42 +151,6 @@ def packet_log(settings: Settings, home: Home) -> PacketLog:
         signer = load_signer(path, settings) if path.exists() else _create(path)
         origin = DEFAULT_ORIGIN
     return PacketLog(home.packets / "log", settings.log_origin or origin, signer)
-
-
-def trust_folder(home: Home) -> Path:
-    """Where the files lie that an auditor is handed, over a channel of its own."""
-    return home.root / "trust"
-
-
-def trust_file(settings: Settings, home: Home, *, now: datetime) -> TrustFile:
-    """The home's own trust file, written with its current keys when it does not name them yet.
-
-    Beside `trust.json` lies `allowed_signers` for `ssh-keygen -Y verify`.
-    """
-    folder = trust_folder(home)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "trust.json"
-    signer = packet_signer(settings, home)
-    trust = load_trust(path) if path.exists() else None
-    if trust is None or signer.keyid not in {key.keyid for key in trust.keys}:
-        start, end = _window(home, now)
-        older = trust.keys if trust else ()
-        document = trust_document(
-            (*older, trusted_key(signer, start, end)),
-            TrustedLog(packet_log(settings, home).key),
-            version=trust.version + 1 if trust else 1,
-        )
-        path.write_bytes(document)
-        trust = load_trust(document)
-        (folder / "allowed_signers").write_text(trust.allowed_signers(PRINCIPAL), encoding="ascii")
-    return trust
-
-
-def _window(home: Home, now: datetime) -> tuple[datetime, datetime]:
-    if home.mode == "demo":
-        return _DEMO_FROM, _DEMO_UNTIL
-    start = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return start, start + KEY_LIFE
 
 
 def _create(path: Path) -> KeySigner:

@@ -11,10 +11,12 @@ __all__ = [
     "chain",
     "cli",
     "container",
+    "custody",
     "decision",
     "errors",
     "findings",
     "keys",
+    "krl",
     "log",
     "merkle",
     "notes",
@@ -30,4 +32,5 @@ __all__ = [
     "trust",
     "verify",
     "viewer",
+    "witness",
 ]

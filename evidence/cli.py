@@ -78,6 +78,12 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--min-trust-version", type=int, default=1, help="refuse an older trust.json"
     )
+    parser.add_argument(
+        "--trust-memory",
+        type=Path,
+        metavar="FILE",
+        help="remember the newest trust.json version accepted here, and refuse an older one",
+    )
     parser.add_argument("--tenant-id", help="the tenant you expect")
     parser.add_argument("--period", help="the month you expect, YYYY-MM")
     parser.add_argument("--revision", type=int, help="the revision you expect")
@@ -123,15 +129,38 @@ def _load_trust(options: argparse.Namespace) -> TrustFile:
             f"no trust file: pass --trust trust.json or set {TRUST_VARIABLE}; without one nobody"
             " says whose signature counts"
         )
-    if options.root_key is None:
-        return load_trust(path, (), options.min_trust_version)
+    minimum = max(options.min_trust_version, _remembered(options.trust_memory))
+    trust = load_trust(path, _roots(options.root_key), minimum)
+    if options.trust_memory is not None and trust.version != minimum:
+        _remember(options.trust_memory, trust.version)
+    return trust
+
+
+def _roots(path: Path | None) -> tuple[bytes, ...]:
+    if path is None:
+        return ()
     try:
-        with options.root_key.open("rb") as file:
+        with path.open("rb") as file:
             pem = file.read(_MAX_PEM_BYTES)
     except OSError as error:
         raise Refusal("unreadable", f"got {error.strerror} for the root key") from None
-    root = public_key_from_pem(pem.decode("ascii", "replace"))
-    return load_trust(path, (root,), options.min_trust_version)
+    return (public_key_from_pem(pem.decode("ascii", "replace")),)
+
+
+def _remembered(path: Path | None) -> int:
+    if path is None or not path.exists():
+        return 1
+    with path.open("rb") as file:
+        text = file.read(32).decode("ascii", "replace").strip()
+    if not text.isdigit():
+        raise Refusal("trust_memory", "got a memory file that holds no version number")
+    return int(text)
+
+
+def _remember(path: Path, version: int) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(f"{version}\n", encoding="ascii")
+    temporary.replace(path)
 
 
 def _verify_chain(

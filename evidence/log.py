@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -114,6 +114,18 @@ class PacketLog:
             record = canonical.dumps({"line": line.decode(), "size": len(entries)})
             if record not in _lines(self._folder / "cosignatures.ndjson"):
                 _append_line(self._folder / "cosignatures.ndjson", record)
+
+    def take_cosignature(self, line: bytes, witnesses: Sequence[notes.VerifierKey]) -> str:
+        """Keep the line of whichever trusted witness signed the newest checkpoint; its name.
+
+        Raises:
+            Refusal: `note_*`, and `witness_unknown` when no trusted witness signed it.
+        """
+        for witness in witnesses:
+            if line.startswith(f"\u2014 {witness.name} ".encode()):
+                self.add_cosignature(line, witness)
+                return witness.name
+        raise Refusal("witness_unknown", "got a line of nobody whom trust.json names as a witness")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -230,31 +230,33 @@ def verify_sshsig(
 
 def openssh_key(public_key: bytes) -> str:
     """The public key as OpenSSH writes it: type, space, base64."""
-    return f"ssh-ed25519 {b64_encode(_ssh_key(public_key))}"
+    return f"ssh-ed25519 {b64_encode(ssh_public_key(public_key))}"
 
 
-def _string(data: bytes) -> bytes:
+def ssh_string(data: bytes) -> bytes:
+    """`data` behind its length, as SSH writes a string."""
     return struct.pack(">I", len(data)) + data
 
 
-def _ssh_key(public_key: bytes) -> bytes:
-    return _string(b"ssh-ed25519") + _string(public_key)
+def ssh_public_key(public_key: bytes) -> bytes:
+    """A raw Ed25519 public key as SSH writes one."""
+    return ssh_string(b"ssh-ed25519") + ssh_string(public_key)
 
 
 def _sshsig_signed(message: bytes, namespace: str) -> bytes:
-    head = b"SSHSIG" + _string(namespace.encode()) + _string(b"") + _string(b"sha512")
-    return head + _string(hashlib.sha512(message).digest())
+    head = b"SSHSIG" + ssh_string(namespace.encode()) + ssh_string(b"") + ssh_string(b"sha512")
+    return head + ssh_string(hashlib.sha512(message).digest())
 
 
 def _sshsig_blob(public_key: bytes, signature: bytes, namespace: str) -> bytes:
     return (
         b"SSHSIG"
         + struct.pack(">I", 1)
-        + _string(_ssh_key(public_key))
-        + _string(namespace.encode())
-        + _string(b"")
-        + _string(b"sha512")
-        + _string(_string(b"ssh-ed25519") + _string(signature))
+        + ssh_string(ssh_public_key(public_key))
+        + ssh_string(namespace.encode())
+        + ssh_string(b"")
+        + ssh_string(b"sha512")
+        + ssh_string(ssh_string(b"ssh-ed25519") + ssh_string(signature))
     )
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from evidence import canonical, notes, schema
 from evidence.errors import Refusal, show
 from evidence.keys import allowed_signers_line, public_key_from_pem, public_key_pem
+from evidence.krl import write_krl
 from evidence.signatures import (
     MAX_SIGNATURES,
     SSHSIG_NAMESPACE,
     Signer,
     keyid_of,
     open_envelope,
-    openssh_key,
     verify_envelope,
 )
 
@@ -90,10 +90,10 @@ class TrustFile:
             if USE_PACKET in key.use
         )
 
-    def revoked_keys(self) -> str:
-        """Compromised keys, one a line, as `ssh-keygen -Y verify -r` accepts them."""
-        bad = (key for key in self.keys if key.status == "compromised")
-        return "".join(f"{openssh_key(key.public_key)}\n" for key in bad)
+    def revoked_keys(self) -> bytes:
+        """Compromised keys as a KRL, which `ssh-keygen -Q -f` and `-Y verify -r` read."""
+        bad = [key.public_key for key in self.keys if key.status == "compromised"]
+        return write_krl(bad, self.version)
 
 
 def load_trust(
@@ -153,7 +153,11 @@ def parse_trust(document: object) -> TrustFile:
 
 
 def trust_document(
-    keys: Iterable[TrustedKey], log: TrustedLog | None = None, version: int = 1, threshold: int = 1
+    keys: Iterable[TrustedKey],
+    log: TrustedLog | None = None,
+    version: int = 1,
+    threshold: int = 1,
+    tsa: Iterable[str] = (),
 ) -> bytes:
     """A trust file as canonical JSON, checked by reading it back."""
     document: dict[str, object] = {
@@ -167,7 +171,7 @@ def trust_document(
             "witnesses": [str(witness) for witness in log.witnesses],
             "quorum": log.quorum,
         },
-        "tsa": [],
+        "tsa": list(tsa),
     }
     parse_trust(document)
     return canonical.dumps(document)

@@ -70,9 +70,30 @@ def test_ssh_keygen_refuses_another_namespace_and_a_closed_window(forge) -> None
 def test_ssh_keygen_refuses_a_key_on_the_revocation_list(forge) -> None:
     revoked = forge.folder / "revoked"
     bad = forge.trust(keys=[forge.trusted(forge.signer, status="compromised", status_at=1)])
-    revoked.write_text(bad.revoked_keys())
+    revoked.write_bytes(bad.revoked_keys())
     when = "-Overify-time=20261122120000Z"
     assert not ssh_keygen_accepts(forge, unpack(forge), when, "-r", str(revoked))
+
+
+def test_ssh_keygen_reads_the_revocation_list_key_by_key(forge) -> None:
+    """A KRL names exactly the compromised keys; one without any is a list all the same."""
+    revoked = forge.trusted(forge.second, status="compromised", status_at=1)
+    retired = forge.trusted(forge.attacker, status="retired", status_at=1)
+    some = forge.trust(keys=[forge.trusted(forge.signer), revoked, retired]).revoked_keys()
+    for krl, bad in ((some, {forge.second}), (forge.trust().revoked_keys(), set())):
+        path = forge.folder / "list.krl"
+        path.write_bytes(krl)
+        for signer in (forge.signer, forge.second, forge.attacker):
+            key = forge.folder / "key.pub"
+            key.write_text(signatures.openssh_key(signer.public_key) + "\n")
+            asked = subprocess.run(
+                ["ssh-keygen", "-Q", "-f", str(path), str(key)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (asked.returncode == 1) is (signer in bad), asked.stdout + asked.stderr
+            assert ("REVOKED" in asked.stdout) is (signer in bad)
 
 
 def test_ssh_keygen_signs_the_same_bytes(forge) -> None:

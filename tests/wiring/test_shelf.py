@@ -17,6 +17,7 @@ from evidence.build import PacketSpec, build_packet
 from evidence.keys import KeySigner
 from evidence.log import PacketLog
 from evidence.notes import LOG_ALGORITHM, make_key
+from evidence.signatures import Signer
 from evidence.tables import Table
 from evidence.trust import TrustedLog, TrustFile, load_trust, trust_document, trusted_key
 from evidence.verify import verify_packet
@@ -48,7 +49,7 @@ def log_of(home: Home) -> PacketLog:
     return PacketLog(home.packets / "log", ORIGIN, LOG_SIGNER)
 
 
-def built() -> build.BuiltPacket:
+def built(signer: Signer = SIGNER) -> build.BuiltPacket:
     owner = {"tenant_id": "t1", "period": "2026-10", "currency": "usd"}
     tables = {
         "reconciliation_runs": [
@@ -76,10 +77,10 @@ def built() -> build.BuiltPacket:
             "rules": {},
         },
     )
-    return build_packet(spec, SIGNER)
+    return build_packet(spec, signer)
 
 
-def put_one(root: Path) -> shelf.IssuedPacket:
+def put_one(root: Path, log: PacketLog | None = None) -> shelf.IssuedPacket:
     home, packet = prepare_home(root), built()
     record = shelf.IssuedPacket(
         tenant_id="t1",
@@ -95,7 +96,7 @@ def put_one(root: Path) -> shelf.IssuedPacket:
         content_sha256="00" * 32,
         run_id="run",
     )
-    return shelf.put_down(home, log_of(home), record, packet.zip_bytes)
+    return shelf.put_down(home, log or log_of(home), record, packet.zip_bytes)
 
 
 def trust() -> TrustFile:

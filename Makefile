@@ -19,7 +19,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help venv demo ui test test-all lint check format docs bench lock clean
+.PHONY: help venv demo ui test test-all lint check format docs bench conformance lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,15 @@ docs: venv ## write docs/data_dictionary.md from the dbt project
 
 bench: venv ## measure; prints a table, asserts nothing
 	@$(BIN)/python -m tests.bench
+
+# Pinned; it comes from npm and is not part of this repository.
+STRIPE_CLI_VERSION := 1.52.0
+STRIPE_CLI := build/stripe-cli
+
+conformance: venv ## Stripe's own CLI (npm) against the simulator, then the ledger's identities
+	@command -v npm >/dev/null || { echo "make: npm not found; install Node.js 18 or later"; exit 2; }
+	@npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix $(STRIPE_CLI) @stripe/cli@$(STRIPE_CLI_VERSION)
+	@$(BIN)/python -m tests.conformance $(STRIPE_CLI)/node_modules/.bin/stripe
 
 lock: venv ## resolve requirements.lock again from the ranges in pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --extra full --extra dev --universal --python-version 3.11 \

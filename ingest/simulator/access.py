@@ -27,6 +27,7 @@ _PERMISSIONS = {
     "charges": "charge",
     "disputes": "dispute",
     "events": "event",
+    "payment_intents": "payment_intent",
     "payouts": "payout",
     "refunds": "charge",
     "topups": "topup",

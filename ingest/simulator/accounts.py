@@ -15,9 +15,12 @@ from ingest.simulator import personal as personal_data
 from ingest.simulator.account_objects import account, balance_settings, merge_deeply
 from ingest.simulator.books import Books
 from ingest.simulator.errors import RailError
+from ingest.simulator.fees import APPLICATION_ID
 
 __all__ = [
     "create_account",
+    "delete_account",
+    "open_account",
     "open_platform",
     "show_balance_settings",
     "update_account",
@@ -58,6 +61,29 @@ def create_account(
     books.balance_settings[account_id] = balance_settings()
     books.event("account.updated", "account", account_id, at=at)
     return books.show("account", account_id)
+
+
+def open_account(books: Books, *, at: int, over: Mapping[str, Any]) -> dict[str, Any]:
+    """Open a connected account under an id of its own."""
+    account_id = books.new_id("transfer", "acct")
+    return create_account(
+        books, account_id, at=at, country="US", currency="usd", personal=None, over=over
+    )
+
+
+def delete_account(books: Books, account_id: str, *, at: int) -> dict[str, Any]:
+    """Remove a connected account that never held money.
+
+    Raises:
+        RailError: money moved on it, or it is the platform's own.
+    """
+    if books.holder(account_id) == books.platform_id or books.ledger.currencies(account_id):
+        raise RailError(
+            f"got account {account_id}; expected a connected one that never held money", param="id"
+        )
+    books.shelf("account").remove(account_id)
+    books.announce_departure(account_id, APPLICATION_ID, at)
+    return {"id": account_id, "object": "account", "deleted": True}
 
 
 def update_account(

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from ingest.simulator import forms, reads, writes
+from ingest.simulator import forms, intents, reads, writes
 from ingest.simulator.access import Keys, refuse, server_error
 from ingest.simulator.errors import RailError
 from ingest.simulator.faults import Fault, Faults
@@ -120,7 +120,7 @@ class Api:
         refuse(struck, request.method, request.path)
         if request.method == "GET":
             reply = self._read(request, account, struck)
-        elif request.method == "POST":
+        elif request.method in ("POST", "DELETE"):
             reply = self._act(request, account, struck)
         else:
             raise reads.unknown_url(request.method, request.path)
@@ -192,9 +192,14 @@ class Api:
         done: str | None = None
         arguments: dict[str, Any] = {}
         try:
-            act, arguments = writes.plan(books, account, request.path, given, at)
+            if request.method == "DELETE":
+                act, arguments = writes.plan_delete(books, request.path, at)
+            else:
+                act, arguments = writes.plan(books, account, request.path, given, at)
             made = journal.perform(books, act, arguments)
-            done, reply = act, Reply(200, orjson.dumps(made))
+            # A declined card is an answer of its own, after which the decline stays on the books.
+            refused = intents.declined(made)
+            done, reply = act, Reply(402 if refused else 200, orjson.dumps(refused or made))
         except RailError as refusal:
             if not refusal.executed:
                 raise

@@ -19,7 +19,7 @@ from ingest.simulator.facts import ChargeFacts, TransferFacts
 from ingest.simulator.ledger import FeePart, Ledger, Leg, Posting
 from ingest.simulator.objects import API_VERSION, event
 from ingest.simulator.store import NEVER, IdMint, Shelf, View
-from ingest.simulator.views import RENDERERS
+from ingest.simulator.views import RENDERERS, balance_view
 
 __all__ = ["EVENT_RETENTION_SECONDS", "Books"]
 
@@ -57,6 +57,7 @@ class Books:
     swept_at: dict[tuple[str, str], int] = field(default_factory=dict)
     due_events: list[tuple[int, str, str]] = field(default_factory=list)
     balance_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    intents: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     foreign: set[tuple[str, str]] = field(default_factory=set)
     platform: dict[str, Any] = field(default_factory=dict)
     check_funds: bool = True
@@ -265,13 +266,31 @@ class Books:
         else:
             home = self.home(what, object_id)
             body = self.shelf(what, home).body(object_id, self.now())
+        self._announce(kind, home, body, at)
+
+    def announce_balance(self, holder: str, at: int) -> None:
+        """Record that money of an account became available."""
+        if self.record_events:
+            body = orjson.dumps(balance_view(self, holder))
+            self._announce("balance.available", holder, body, at)
+
+    def announce_departure(self, account_id: str, application: str, at: int) -> None:
+        """Record that an account took its authorisation back; events still name it."""
+        if self.record_events:
+            body = orjson.dumps({"id": application, "object": "application", "name": None})
+            kind = "account.application.deauthorized"
+            self._announce(kind, self.platform_id, body, at, account_id)
+
+    def _announce(
+        self, kind: str, home: str, body: bytes, at: int, about: str | None = None
+    ) -> None:
         made = event(
             event_id=self.new_id("event"),
             kind=kind,
             created=at,
             livemode=self.livemode,
             shown=orjson.Fragment(body),
-            account=None if home == self.platform_id else home,
+            account=about or (None if home == self.platform_id else home),
             api_version=API_VERSION,
         )
         self.add("event", made, home)

@@ -43,8 +43,15 @@ def create_charge(
     application_fee: int,
     destination: str | None,
     transfer_amount: int | None,
+    payment_intent: str | None = None,
+    at_once: bool = False,
 ) -> dict[str, Any]:
-    """Charge a customer; see `Rail.create_charge`."""
+    """Charge a customer; see `Rail.create_charge`.
+
+    Args:
+        payment_intent: the intent behind it; None mints an id of one that is not kept.
+        at_once: its money is available at once, as with Stripe's bypass card.
+    """
     positive(amount)
     holder = books.holder(account)
     if status not in _STATUSES:
@@ -63,11 +70,11 @@ def create_charge(
         status=status,
         metadata=metadata,
         transfer_group=transfer_group,
-        payment_intent=books.new_id("charge", "pi"),
+        payment_intent=payment_intent or books.new_id("charge", "pi"),
     )
     if personal is not None:
         personal_data.into_charge(made, personal)
-    available_on = settlement_day(at)
+    available_on = at if at_once else settlement_day(at)
     books.charge_facts[made["id"]] = ChargeFacts(holder, into, rate, available_on, personal)
     if status == "succeeded":
         kept = default_fee(settled) if fee is None else fee

@@ -15,7 +15,16 @@ from typing import Any
 
 import orjson
 
-from ingest.simulator import accounts, disputes, payouts, refunds, reversals, transfers
+from ingest.simulator import (
+    accounts,
+    disputes,
+    intents,
+    payouts,
+    refunds,
+    relabelling,
+    reversals,
+    transfers,
+)
 from ingest.simulator.books import Books
 from ingest.simulator.errors import RailError
 
@@ -26,11 +35,17 @@ IDEMPOTENCY_SECONDS = 86_400
 _MAX_JOURNAL_BYTES = 1 << 28
 
 _ACTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "cancel_intent": intents.cancel_intent,
     "cancel_payout": payouts.return_payout,
+    "capture_intent": intents.capture_intent,
     "close_dispute": disputes.close_dispute,
+    "create_intent": intents.create_intent,
     "create_payout": payouts.create_payout,
     "create_refund": refunds.create_refund,
     "create_transfer": transfers.create_transfer,
+    "delete_account": accounts.delete_account,
+    "open_account": accounts.open_account,
+    "relabel": relabelling.relabel,
     "reverse_transfer": reversals.reverse_transfer,
     "top_up": payouts.top_up,
     "update_account": accounts.update_account,

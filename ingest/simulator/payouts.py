@@ -47,6 +47,7 @@ def top_up(
     books.post("topup", [leg], [Posting("outside:banks", currency, -amount)])
     made["balance_transaction"] = leg.txn_id
     books.add("topup", made)
+    books.event("topup.created", "topup", made["id"], at=at)
     books.event("topup.succeeded", "topup", made["id"], at=at)
     return books.show("topup", made["id"])
 

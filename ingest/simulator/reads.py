@@ -18,6 +18,7 @@ from ingest.simulator.accounts import show_balance_settings
 from ingest.simulator.books import EVENT_RETENTION_SECONDS, Books
 from ingest.simulator.errors import RailError
 from ingest.simulator.filters import LISTS, PAGING, bounds, keeper
+from ingest.simulator.intents import show_intent
 from ingest.simulator.store import PageRequest, Shelf
 from ingest.simulator.views import balance_view
 
@@ -67,6 +68,8 @@ def read(books: Books, account: str, path: str, given: Mapping[str, Any], bent: 
             return orjson.dumps(balance_view(books, account))
         case ["balance_settings"]:
             return orjson.dumps(show_balance_settings(books, account))
+        case ["payment_intents", intent_id]:
+            return orjson.dumps(show_intent(books, intent_id, account))
         case ["accounts", account_id, *rest]:
             return _account(books, account_id, rest, path)
         case [name] if name in LISTS:

@@ -130,6 +130,12 @@ class Shelf:
         else:
             insort(self._order, key)
 
+    def remove(self, object_id: str) -> None:
+        """Take a record off the shelf for good."""
+        self._order.remove(self._keys.pop(object_id))
+        del self._records[object_id]
+        self.touch(object_id)
+
     def record(self, object_id: str) -> Any:
         """Return the mutable record, or None; call `touch` after changing it."""
         return self._records.get(object_id)

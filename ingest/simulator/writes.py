@@ -14,7 +14,7 @@ from ingest.simulator.books import Books
 from ingest.simulator.errors import RailError
 from ingest.simulator.reads import unknown_url
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "plan_delete"]
 
 # The name of an act and its arguments, all of them JSON values.
 Plan = tuple[str, dict[str, Any]]
@@ -42,6 +42,10 @@ def plan(books: Books, account: str, path: str, given: _Given, at: int) -> Plan:
             return _update_transfer(where, given, transfer_id)
         case ["transfers", transfer_id, "reversals"]:
             return _reverse_transfer(where, given, transfer_id)
+        case ["payment_intents", *rest]:
+            return _payment_intent(where, given, rest, path)
+        case ["refunds" | "disputes" | "payouts" as name, object_id]:
+            return _relabel(where, given, name.removesuffix("s"), object_id)
         case ["refunds"]:
             return _create_refund(where, given)
         case ["payouts"]:
@@ -55,12 +59,23 @@ def plan(books: Books, account: str, path: str, given: _Given, at: int) -> Plan:
         case ["disputes", dispute_id, "close"]:
             forms.check_known(given, frozenset())
             where.must_hold("dispute", dispute_id)
-            lost = {"dispute_id": dispute_id, "status": "lost", "at": at, "fee_returned": 0}
-            return "close_dispute", lost
+            # Giving up an inquiry loses nothing; giving up a dispute loses it.
+            status = books.record("dispute", dispute_id)["status"]
+            ended = "warning_closed" if status.startswith("warning_") else "lost"
+            closed = {"dispute_id": dispute_id, "status": ended, "at": at, "fee_returned": 0}
+            return "close_dispute", closed
         case ["balance_settings"]:
             forms.check_known(given, frozenset(("payments",)))
             payments = _typed(_schedule_only(given.get("payments", {})))
             return "update_balance_settings", {"payments": payments, "at": at, "account": account}
+        case ["accounts"]:
+            forms.check_known(given, frozenset(("type", "country", "metadata")))
+            where.platform_only("an account")
+            kind = forms.text(given, "type") or "standard"
+            if kind not in ("standard", "express", "custom"):
+                raise RailError(f"Invalid type: {kind[:20]}", param="type")
+            opened = {"type": kind, "metadata": forms.metadata(given)}
+            return "open_account", {"at": at, "over": opened}
         case ["accounts", account_id]:
             forms.check_known(given, frozenset(("metadata", "settings")))
             over = {"metadata": forms.metadata(given), "settings": given.get("settings", {})}
@@ -85,6 +100,58 @@ class _Where:
             refusal = self.books.missing(kind, object_id, 404 if param is None else 400)
             refusal.param = param or "id"
             raise refusal
+
+
+def plan_delete(books: Books, path: str, at: int) -> Plan:
+    """Turn a DELETE below /v1 into an act; only accounts can be deleted."""
+    match path.strip("/").split("/")[1:]:
+        case ["accounts", account_id]:
+            books.holder(account_id)
+            return "delete_account", {"account_id": account_id, "at": at}
+    raise unknown_url("DELETE", path)
+
+
+def _payment_intent(where: _Where, given: _Given, rest: list[str], path: str) -> Plan:
+    match rest:
+        case []:
+            names = (
+                "amount currency description metadata transfer_group payment_method confirm"
+                " payment_method_types capture_method confirmation_method return_url shipping"
+            )
+            forms.check_known(given, frozenset(names.split()))
+            return "create_intent", {
+                "at": where.at,
+                "account": where.account,
+                "amount": forms.integer(given, "amount", required=True),
+                "currency": _currency(given),
+                "metadata": forms.metadata(given),
+                "transfer_group": forms.text(given, "transfer_group"),
+                "payment_method": forms.text(given, "payment_method"),
+                "confirm": forms.flag(given, "confirm"),
+                "manual": forms.text(given, "capture_method") == "manual",
+            }
+        case [intent_id, "capture"]:
+            forms.check_known(given, frozenset(("amount_to_capture",)))
+            amount = forms.integer(given, "amount_to_capture")
+            held = {"intent_id": intent_id, "account": where.account, "at": where.at}
+            return "capture_intent", {**held, "amount": amount}
+        case [intent_id, "cancel"]:
+            forms.check_known(given, frozenset(("cancellation_reason",)))
+            held = {"intent_id": intent_id, "account": where.account, "at": where.at}
+            return "cancel_intent", held
+    raise unknown_url("POST", path)
+
+
+def _relabel(where: _Where, given: _Given, kind: str, object_id: str) -> Plan:
+    forms.check_known(given, frozenset(("metadata",)))
+    where.must_hold(kind, object_id)
+    metadata = forms.metadata(given)
+    return "relabel", {
+        "kind": kind,
+        "object_id": object_id,
+        "at": where.at,
+        "metadata": metadata,
+    }
 
 
 def _create_transfer(where: _Where, given: _Given) -> Plan:
@@ -140,9 +207,14 @@ def _reverse_transfer(where: _Where, given: _Given, transfer_id: str) -> Plan:
 
 
 def _create_refund(where: _Where, given: _Given) -> Plan:
-    names = "charge amount metadata reason reverse_transfer refund_application_fee"
+    names = "charge payment_intent amount metadata reason reverse_transfer refund_application_fee"
     forms.check_known(given, frozenset(names.split()))
-    charge_id = forms.text(given, "charge", required=True) or ""
+    intent_id = forms.text(given, "payment_intent")
+    if intent_id is None:
+        charge_id = forms.text(given, "charge", required=True) or ""
+    else:
+        _, intent = where.books.intents.get(intent_id, (None, {"latest_charge": None}))
+        charge_id = str(intent["latest_charge"])
     where.must_hold("charge", charge_id, "charge")
     for dispute_id in where.books.shelf("dispute", where.account).ids():
         dispute = where.books.shelf("dispute", where.account).view(dispute_id)

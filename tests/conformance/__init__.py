@@ -1,0 +1,1 @@
+"""The simulator against Stripe's own command line, `make conformance`."""

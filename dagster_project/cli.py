@@ -50,7 +50,7 @@ from dagster_project.narration import (
 from dagster_project.runs import Run
 from dagster_project.screen import show_overview, show_where
 from dagster_project.session import Session
-from dagster_project.settings import Settings, home_of
+from dagster_project.settings import Settings, home_of, read_budget
 from ingest.errors import SettingError
 
 __all__ = ["app", "run_app"]
@@ -172,14 +172,20 @@ def status(as_json: Json = False) -> None:
     home = _home()
     view = views.overview(home)
     payments = _payments(home)
+    used, budget = views.reads_this_month(home), read_budget(os.environ)
+    left = None if budget is None else max(0, budget - used)
     if as_json:
-        answer({**view.document(), "payments": payments, "mode": home.mode})
+        reads = {"used": used, "budget": budget, "left": left}
+        document = {**view.document(), "payments": payments, "mode": home.mode}
+        answer({**document, "reads_this_month": reads})
     else:
         show_overview(out, view, payments)
         age = datetime.now(UTC) - view.as_of
         out.print(
             f"home {home.root} ({home.mode}); published {age.total_seconds() // 60:.0f} min ago"
         )
+        of_budget = "no budget set" if budget is None else f"{left:,} of {budget:,} left"
+        out.print(f"rail reads this month: {used:,}; {of_budget}")
     raise typer.Exit(EXIT_FOUND if view.breaks or _incomplete(view) else EXIT_OK)
 
 

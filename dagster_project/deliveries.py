@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dagster_project.runs import Run
-from dagster_project.session import OVERALL_FACTOR, Session
+from dagster_project.session import Session
 from ingest.deliveries.drop import drain_drop_folder, drop_folder
 from ingest.deliveries.spool import DeliverySpool, spool_path
 from ingest.kernel.ledger_types import PAYOUT_INSTRUCTIONS
@@ -70,8 +70,7 @@ def read_hints(session: Session, run: Run) -> HintsRead | None:
             now=run.started_at,
             landing=session.landing,
             spool=spool,
-            reads_per_second=rail.reads_per_second,
-            overall_reads_per_second=rail.reads_per_second * OVERALL_FACTOR,
+            limits=rail.limits,
         )
 
 

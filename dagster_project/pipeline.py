@@ -21,7 +21,7 @@ from dagster_project.controls import land_controls
 from dagster_project.home import read_state, write_state
 from dagster_project.marts import Marts
 from dagster_project.runs import Run, last_published, remember_published
-from dagster_project.session import OVERALL_FACTOR, Session
+from dagster_project.session import Session
 from dagster_project.sources import all_specs
 from evidence.artifacts import AgentKeys, KernelArtifacts
 from ingest.errors import TieoutError
@@ -87,8 +87,7 @@ def land_rail(session: Session, run: Run) -> PullResult:
         landing=session.landing,
         progress=lambda what, rows: session.progress("stripe", f"{what}: {rows} rows"),
         full=run.full,
-        reads_per_second=rail.reads_per_second,
-        overall_reads_per_second=rail.reads_per_second * OVERALL_FACTOR,
+        limits=rail.limits,
     )
     _bind(session)
     return result

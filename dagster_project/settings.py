@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from ingest.errors import SettingError
+from ingest.limits import ReadLimits
 
-__all__ = ["DEMO_API_KEY", "HomeMode", "PayoutMode", "Settings", "home_of"]
+__all__ = ["DEMO_API_KEY", "HomeMode", "PayoutMode", "Settings", "home_of", "read_budget"]
 
 HomeMode = Literal["demo", "test", "live"]
 PayoutMode = Literal["off", "dry-run", "live"]
 
+# Stripe allows an account four times what it allows one endpoint.
+OVERALL_FACTOR: Final = 4
 DEMO_API_KEY: Final = "sk_test_tieout_demo"
 
 _TARGETS: Final = ("duckdb", "spark")
@@ -37,6 +40,7 @@ class Settings:
         stripe_api_key: Key for reading; None in demo mode.
         stripe_api_base: Address of the API when it is not Stripe's own.
         stripe_accounts: Connected accounts to pull; empty means all of them.
+        stripe_limits: How hard Stripe may be read.
         kernel_exports: Folder or URL of the kernel's exports; None in demo mode.
         kernel_trust: JSON file with the keys that may sign exports.
         operators: Registry of operators' public keys, outside the home.
@@ -57,7 +61,7 @@ class Settings:
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_api_base: str | None = None
     stripe_accounts: tuple[str, ...] = ()
-    stripe_reads_per_second: int | None = None
+    stripe_limits: ReadLimits = field(default_factory=ReadLimits)
     kernel_exports: str | None = None
     kernel_trust: Path | None = None
     operators: Path | None = None
@@ -92,7 +96,7 @@ class Settings:
             stripe_api_key=key,
             stripe_api_base=env.get("STRIPE_API_BASE"),
             stripe_accounts=_listed(env.get("TIEOUT_STRIPE_ACCOUNTS")),
-            stripe_reads_per_second=_given(env, "TIEOUT_STRIPE_READS_PER_SECOND", _positive),
+            stripe_limits=_limits(env),
             kernel_exports=exports,
             kernel_trust=_given(env, "TIEOUT_KERNEL_TRUST", _path),
             operators=_given(env, "TIEOUT_OPERATORS", _path),
@@ -146,6 +150,12 @@ def home_of(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("TIEOUT_HOME") or ".tieout").expanduser().absolute()
 
 
+def read_budget(environ: Mapping[str, str]) -> int | None:
+    """Requests to the rail that a month may have, or None where no budget is set."""
+    env = {name: value.strip() for name, value in environ.items() if value.strip()}
+    return _limits(env).per_month
+
+
 def _mode_of(key: str | None) -> HomeMode:
     if key is None:
         return "demo"
@@ -175,8 +185,23 @@ def _path(_name: str, text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def _limits(env: Mapping[str, str]) -> ReadLimits:
+    names = {
+        "per_second": "TIEOUT_STRIPE_READS_PER_SECOND",
+        "overall_per_second": "TIEOUT_STRIPE_READS_PER_SECOND_OVERALL",
+        "per_month": "TIEOUT_STRIPE_READS_PER_MONTH",
+        "slices": "TIEOUT_STRIPE_SLICES",
+        "attempts": "TIEOUT_STRIPE_ATTEMPTS",
+        "timeout_seconds": "TIEOUT_STRIPE_TIMEOUT_SECONDS",
+    }
+    given = {field: _positive(name, env[name]) for field, name in names.items() if name in env}
+    if "per_second" in given:
+        given.setdefault("overall_per_second", given["per_second"] * OVERALL_FACTOR)
+    return ReadLimits(**given)
+
+
 def _positive(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1_000_000:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1_000_000_000:
         raise SettingError(
             got=f"{name} that is not a whole number above 0",
             expected="a number such as 25",

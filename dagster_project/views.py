@@ -16,8 +16,9 @@ from dagster_project.marts import Marts, Row
 from dagster_project.runs import last_published
 from dagster_project.shelf import issued
 from ingest.errors import TieoutError
+from ingest.limits import Limiter
 
-__all__ = ["Overview", "drift", "explain", "gates", "overview"]
+__all__ = ["Overview", "drift", "explain", "gates", "overview", "reads_this_month"]
 
 MAX_ROWS: Final = 100_000
 _RUNS: Final = "reconciliation_runs"
@@ -98,14 +99,33 @@ def overview(home: Home) -> Overview:
 
 def _unread(marts: Marts) -> list[Row]:
     """Slices that the newest pull of their source could not read to the end."""
-    newest: dict[tuple[Any, ...], Row] = {}
-    columns = ("source", "tenant_id", "account_id", "endpoint", "slice_from")
+    newest: dict[tuple[str, str], Row] = {}
+    open_rows: list[Row] = []
     for row in marts.rows("source_coverage"):
-        key = tuple(row[column] for column in columns)
+        key = _reading(row)
         if key not in newest or row["started_at"] >= newest[key]["started_at"]:
             newest[key] = row
-    unread = [row for row in newest.values() if row["coverage_status"] != "complete"]
-    return _sorted(unread, *columns)
+        if row["coverage_status"] not in ("complete", "departed"):
+            open_rows.append(row)
+    unread = [row for row in open_rows if row["pull_id"] == newest[_reading(row)]["pull_id"]]
+    return _sorted(unread, "source", "tenant_id", "account_id", "endpoint", "slice_from")
+
+
+def _reading(row: Row) -> tuple[str, str]:
+    """What one pull reads: the rail as a whole, or the export of one tenant."""
+    return row["source"], "" if row["source"] == "stripe" else row["tenant_id"]
+
+
+def reads_this_month(home: Home) -> int:
+    """Requests to the rail in the current calendar month, by every process of the home."""
+    path = home.state / "limits.sqlite"
+    if not path.exists():
+        return 0
+    limiter = Limiter(path)
+    try:
+        return limiter.used_this_month()
+    finally:
+        limiter.close()
 
 
 def drift(

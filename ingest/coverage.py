@@ -9,18 +9,20 @@ gap stays visible and is read again, whatever was read after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from ingest.landing import BatchManifest, Landing
+from ingest.parquet import sql_text, sql_time
 from ingest.tables import COVERAGE
 
 __all__ = [
     "COMPLETE",
     "DENIED",
+    "DEPARTED",
     "EPOCH",
     "FAILED",
     "OVERLAP",
@@ -30,6 +32,8 @@ __all__ = [
     "complete_intervals",
     "intervals_to_read",
     "land_coverage",
+    "last_finished",
+    "merged_intervals",
     "month_start",
     "split_by_month",
 ]
@@ -37,6 +41,7 @@ __all__ = [
 COMPLETE: Final = "complete"
 PARTIAL: Final = "partial"
 DENIED: Final = "denied"
+DEPARTED: Final = "departed"
 FAILED: Final = "failed"
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +63,7 @@ class CoverageRow:
         slice_from: Start, inclusive.
         slice_to: End, exclusive; the newest slice is read without an upper bound.
         status: `complete`, `partial` (some rows read, then it broke, or some were refused),
-            `denied` or `failed`.
+            `denied`, `failed`, or `departed` for an account that two people say has left.
         rows_read: Objects received.
         rows_landed: Of these, new or changed and therefore landed.
         amount_sum_cents: Control total of the amounts received, over all currencies; None for
@@ -101,17 +106,90 @@ def land_coverage(
 
 
 def complete_intervals(
-    landing: Landing, *, source: str, endpoint: str
-) -> dict[str, list[Interval]]:
-    """Complete slices by account, in no order, from everything committed so far."""
-    found: dict[str, list[Interval]] = {}
-    names = ("source", "endpoint", "status", "account_id", "slice_from", "slice_to")
-    for row_source, row_endpoint, status, account_id, start, end in landing.rows(COVERAGE, names):
-        if (row_source, row_endpoint, status) == (source, endpoint, COMPLETE):
-            assert isinstance(start, datetime)
-            assert isinstance(end, datetime)
-            found.setdefault(str(account_id), []).append((start, end))
+    landing: Landing, *, source: str, families: Mapping[str, str], since: datetime = EPOCH
+) -> dict[tuple[str, str], list[Interval]]:
+    """What is read to its end, by (endpoint, account), from everything committed so far.
+
+    Args:
+        landing: The home.
+        source: Such as `stripe`.
+        families: The endpoint that each covered name counts for: a slice is whole only together
+            with the lists that hang off it.
+        since: Only what was begun at or after it.
+    """
+    found: dict[tuple[str, str], list[Interval]] = {}
+    query = f"""{_wholes(source, families, since)},
+        marked as (
+            select *, case when slice_from <= max(slice_to) over (
+                partition by endpoint, account_id order by slice_from, slice_to
+                rows between unbounded preceding and 1 preceding
+            ) then 0 else 1 end as begins
+            from wholes
+        ),
+        numbered as (
+            select *, sum(begins) over (
+                partition by endpoint, account_id order by slice_from, slice_to
+                rows unbounded preceding
+            ) as island
+            from marked
+        )
+        select endpoint, account_id, min(slice_from), max(slice_to) from numbered
+        group by endpoint, account_id, island"""
+    for endpoint, account_id, start, end in landing.query(query, coverage=COVERAGE):
+        assert isinstance(start, datetime)
+        assert isinstance(end, datetime)
+        found.setdefault((str(endpoint), str(account_id)), []).append((start, end))
     return found
+
+
+def last_finished(
+    landing: Landing, *, source: str, families: Mapping[str, str], closing: str
+) -> dict[tuple[str, str], datetime]:
+    """When the newest pull began that read all it asked for, by (endpoint, account).
+
+    Args:
+        landing: The home.
+        source: Such as `stripe`.
+        families: See `complete_intervals`.
+        closing: The endpoint that a pull covers last: a pull without it died.
+    """
+    query = f"""{_familiar(source, families)},
+        finished as (
+            select distinct pull_id from coverage
+            where source = {sql_text(source)} and endpoint = {sql_text(closing)}
+        ),
+        pulls as (
+            select endpoint, account_id, pull_id, max(received_at) as began_at,
+                bool_and(status = 'complete') as whole
+            from familiar semi join finished using (pull_id)
+            group by endpoint, account_id, pull_id
+        )
+        select endpoint, account_id, max(began_at) from pulls where whole group by all"""
+    found = landing.query(query, coverage=COVERAGE)
+    return {
+        (str(name), str(account)): at for name, account, at in found if isinstance(at, datetime)
+    }
+
+
+def _familiar(source: str, families: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"({sql_text(name)}, {sql_text(of)})" for name, of in families.items())
+    return f""", families (covered, endpoint) as (values {pairs}),
+        familiar as (
+            select f.endpoint, c.account_id, c.pull_id, c.slice_from, c.slice_to, c.status,
+                c.started_at, c.received_at
+            from coverage as c join families as f on c.endpoint = f.covered
+            where c.source = {sql_text(source)}
+        )"""
+
+
+def _wholes(source: str, families: Mapping[str, str], since: datetime) -> str:
+    return f"""{_familiar(source, families)},
+        wholes as (
+            select endpoint, account_id, slice_from, slice_to
+            from familiar where slice_from < slice_to and started_at >= {sql_time(since)}
+            group by endpoint, account_id, pull_id, slice_from, slice_to
+            having bool_and(status = 'complete')
+        )"""
 
 
 def intervals_to_read(complete: Iterable[Interval], *, until: datetime) -> list[Interval]:
@@ -128,6 +206,17 @@ def intervals_to_read(complete: Iterable[Interval], *, until: datetime) -> list[
         reached = max(reached, end)
     newest = max(EPOCH, min(reached, until) - OVERLAP)
     return [gap for gap in gaps if gap[0] < newest] + [(newest, until)]
+
+
+def merged_intervals(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same time in as few intervals as can be, oldest first."""
+    found: list[Interval] = []
+    for start, end in sorted(intervals):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
 
 
 def split_by_month(interval: Interval, *, oldest: datetime) -> list[Interval]:

@@ -157,6 +157,11 @@ class Landing:
         """The different values that columns have in the committed rows of a table."""
         return set(parquet.read_columns(self._database, self._readable(spec), names, distinct=True))
 
+    def query(self, sql: str, **tables: TableSpec) -> list[tuple[object, ...]]:
+        """Rows of a SELECT over committed rows; each table stands under the name given to it."""
+        paths = {name: self._readable(spec) for name, spec in tables.items()}
+        return parquet.run_query(self._database, sql, paths)
+
     def count_by_account(self, spec: TableSpec, batch_id: str) -> dict[str, int]:
         """Rows of one batch by account_id; empty when the batch does not exist."""
         path = self._folder(spec) / f"{batch_id}.parquet"

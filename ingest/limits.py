@@ -1,11 +1,13 @@
 """A read-rate limiter that every process of one home shares.
 
-Belongs here: deciding when the next request may leave, per scope (an endpoint) and over all. Does
-not belong here: retries, HTTP, or which scopes exist.
+Belongs here: deciding when the next request may leave, per scope (an endpoint) and over all, and
+counting the requests of a month against a budget. Does not belong here: retries, HTTP, or which
+scopes exist.
 
 Each bucket is one number in SQLite: the time up to which requests are already spoken for. A caller
 reserves its slot in one short transaction and then sleeps outside it, so processes queue fairly and
-a dead one costs at most its own slot. The file holds no truth: a damaged one is made anew.
+a dead one costs at most its own slot. The file holds no truth: a damaged one is made anew, with the
+month counted from then on.
 """
 
 from __future__ import annotations
@@ -15,18 +17,41 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ingest.errors import TieoutError
+from ingest.errors import SourceUnavailable, TieoutError
 from ingest.files import private_folder
 
-__all__ = ["Limiter"]
+__all__ = ["Limiter", "ReadLimits"]
 
 # A reservation further away than this was left by a clock that has since been set back.
 _HORIZON_SECONDS: Final = 900.0
 _BURST_SECONDS: Final = 0.2
 _OVERALL: Final = "*"
+
+
+@dataclass(frozen=True)
+class ReadLimits:
+    """How hard a rail may be read; every one of them is a setting.
+
+    Attributes:
+        per_second: Requests to one endpoint, over all processes of a home.
+        overall_per_second: Requests to all endpoints.
+        per_month: Requests of a calendar month over all accounts; None for no budget.
+        slices: Slices of one list that are read at the same time.
+        attempts: How often one request is tried.
+        timeout_seconds: For one answer.
+    """
+
+    per_second: float = 25.0
+    overall_per_second: float = 100.0
+    per_month: int | None = None
+    slices: int = 4
+    attempts: int = 5
+    timeout_seconds: float = 80.0
 
 
 class Limiter:
@@ -36,6 +61,7 @@ class Limiter:
         path: SQLite file, usually `state/limits.sqlite` of the home.
         per_second: Requests a second for each scope.
         overall_per_second: Requests a second over all scopes.
+        per_month: Requests a calendar month (UTC) over all scopes; None for no budget.
         clock: Wall-clock seconds, shared by all processes of the machine.
         sleep: Called with seconds to wait.
     """
@@ -46,10 +72,12 @@ class Limiter:
         *,
         per_second: float = 25.0,
         overall_per_second: float = 100.0,
+        per_month: int | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rates = (per_second, overall_per_second)
+        self._per_month = per_month
         self._clock = clock
         self._sleep = sleep
         self._mutex = threading.Lock()
@@ -62,7 +90,11 @@ class Limiter:
                 self._db = _open(path)
 
     def acquire(self, scope: str) -> float:
-        """Waits until a request of `scope` may leave; returns the seconds waited."""
+        """Waits until a request of `scope` may leave; returns the seconds waited.
+
+        Raises:
+            SourceUnavailable: The month's budget is used up (code `read_budget_used`).
+        """
         with self._mutex, _database_errors():
             wait_seconds = self._reserve(scope)
         if wait_seconds > 0:
@@ -79,6 +111,11 @@ class Limiter:
                 (scope or _OVERALL, until + _BURST_SECONDS),
             )
 
+    def used_this_month(self) -> int:
+        """Requests of the current month, of every process of this home."""
+        with self._mutex, _database_errors():
+            return self._used(self._month())
+
     def close(self) -> None:
         """Closes the file; other processes are not affected."""
         with self._mutex:
@@ -88,6 +125,14 @@ class Limiter:
         self._db.execute("begin immediate")
         try:
             now = self._clock()
+            month = self._month()
+            if self._per_month is not None and self._used(month) >= self._per_month:
+                raise _budget_used(self._per_month, month)
+            self._db.execute(
+                "insert into used values (?1, 1) "
+                "on conflict (month) do update set reads = reads + 1",
+                (month,),
+            )
             slot = now
             buckets: list[tuple[str, float, float]] = []
             for name, rate in zip((scope, _OVERALL), self._rates, strict=True):
@@ -112,6 +157,23 @@ class Limiter:
         self._db.execute("commit")
         return slot - now
 
+    def _month(self) -> str:
+        return f"{datetime.fromtimestamp(self._clock(), UTC):%Y-%m}"
+
+    def _used(self, month: str) -> int:
+        row = self._db.execute("select reads from used where month = ?", (month,)).fetchone()
+        return int(row[0]) if row else 0
+
+
+def _budget_used(per_month: int, month: str) -> SourceUnavailable:
+    return SourceUnavailable(
+        got=f"{per_month} requests in {month}, which is the whole budget of the month",
+        expected="reads within TIEOUT_STRIPE_READS_PER_MONTH, over all accounts",
+        remedy="Raise the budget if Stripe allows it, narrow TIEOUT_STRIPE_ACCOUNTS, or wait for "
+        "the next month; until then what could not be read is incomplete",
+        code="read_budget_used",
+    )
+
 
 @contextlib.contextmanager
 def _database_errors() -> Iterator[None]:
@@ -135,4 +197,5 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute(
         "create table if not exists bucket (name text primary key, spoken_for real not null)"
     )
+    db.execute("create table if not exists used (month text primary key, reads integer not null)")
     return db

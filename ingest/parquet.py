@@ -1,6 +1,6 @@
 """Parquet files of landed batches, through DuckDB.
 
-Belongs here: every SQL statement of landing, and the temporary database that runs them. Does not
+Belongs here: every SQL statement that writes, and the database that runs all of them. Does not
 belong here: the encoding of rows (`ingest.spool`), names of final files, manifests, locks
 (`ingest.landing`), anything a model should compute.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,9 @@ __all__ = [
     "ndjson_sha256",
     "open_database",
     "read_columns",
+    "run_query",
+    "sql_text",
+    "sql_time",
 ]
 
 Database = duckdb.DuckDBPyConnection
@@ -81,9 +84,9 @@ def copy_to_parquet(
 ) -> None:
     """Writes `rows` with lineage columns as one Parquet file; `None` gives a typed empty file."""
     lineage = {
-        "batch_id": f"{_text(batch_id)}::varchar",
+        "batch_id": f"{sql_text(batch_id)}::varchar",
         "row_no": f'"{ROW_NO}"',
-        "received_at": _time(received_at),
+        "received_at": sql_time(received_at),
     }
     if rows is None or rows.rows == 0:
         typed = (f'null::{c.type} as "{c.name}"' for c in (*spec.columns, *spec.lineage))
@@ -93,7 +96,7 @@ def copy_to_parquet(
         picked += [f'{lineage[c.name]} as "{c.name}"' for c in spec.lineage]
         query = f"select {', '.join(picked)} from {_read_ndjson(spec.columns, rows.path)}"
     with _cursor(database) as db:
-        db.execute(f"copy ({query}) to {_text(str(path))} (format parquet, compression zstd)")
+        db.execute(f"copy ({query}) to {sql_text(str(path))} (format parquet, compression zstd)")
 
 
 def ndjson_sha256(database: Database, columns: Sequence[Column], path: Path) -> str:
@@ -134,9 +137,23 @@ def read_columns(
             found = db.execute(
                 f"select {picked} {query} order by received_at, batch_id, row_no"
             ).fetchall()
-    return [
-        tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row) for row in found
-    ]
+    return [_aware(row) for row in found]
+
+
+def run_query(
+    database: Database, sql: str, tables: Mapping[str, Sequence[Path]]
+) -> list[tuple[object, ...]]:
+    """Rows of a SELECT that names tables, each the union of Parquet files; times UTC-aware."""
+    views = ", ".join(
+        f"{name} as (from read_parquet([{', '.join(map(_path, paths))}], union_by_name = true))"
+        for name, paths in tables.items()
+    )
+    with _cursor(database) as db:
+        return [_aware(row) for row in db.execute(f"with {views} {sql}").fetchall()]
+
+
+def _aware(row: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
 
 
 def counts_by(database: Database, path: Path, name: str) -> dict[str, int]:
@@ -156,7 +173,7 @@ def counts_within(
     if not slices:
         return counts
     values = ", ".join(
-        f"({number}, {_text(account)}, {_time(start)}, {_time(end)})"
+        f"({number}, {sql_text(account)}, {sql_time(start)}, {sql_time(end)})"
         for number, (account, start, end) in enumerate(slices)
     )
     with _cursor(database) as db:
@@ -237,17 +254,19 @@ def _equal(left: str, right: str, names: Iterable[str]) -> str:
     return " and ".join(f'{left}."{name}" is not distinct from {right}."{name}"' for name in names)
 
 
-def _time(value: datetime) -> str:
-    return f"{_text(_utc(value).isoformat(sep=' '))}::timestamp"
+def sql_time(value: datetime) -> str:
+    """An aware time as a SQL literal, UTC."""
+    return f"{sql_text(_utc(value).isoformat(sep=' '))}::timestamp"
 
 
-def _text(value: str) -> str:
+def sql_text(value: str) -> str:
+    """A text as a SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def _path(path: Path) -> str:
     """A path as a SQL literal that DuckDB reads as itself and not as a pattern."""
-    return _text("".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path)))
+    return sql_text("".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path)))
 
 
 def _utc(value: datetime) -> datetime:

@@ -1,11 +1,12 @@
 """One pull of Stripe: the lists of the platform and its connected accounts, landed and counted.
 
-Belongs here: the order of a pull, the accounts it covers, the balances around it, its coverage.
-Does not belong here: HTTP, pages and retries (`reader`), what is kept (`endpoints`, `shapes`), one
-slice (`slices`), time slices and threads (`plan`).
+Belongs here: the order of a pull, the accounts it covers, the balances around it. Does not belong
+here: HTTP, pages and retries (`reader`), what is kept (`kept`, `shapes`), what is read again
+(`rereads`), slices and threads (`slices`, `plan`), batches and coverage rows (`lists`).
 
-The order: who are we; which accounts; balances; lists, children before parents; balances again;
-coverage last, so that a slice counts only once its rows are in.
+The order: who are we; which accounts; balances; each list, what is new and then what is read again,
+children before parents; balances again. Coverage follows its rows, so that a slice counts only once
+they are in.
 """
 
 from __future__ import annotations
@@ -13,30 +14,40 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.coverage import COMPLETE, EPOCH, CoverageRow, complete_intervals, land_coverage
+from ingest.coverage import COMPLETE, DEPARTED, CoverageRow
 from ingest.errors import SettingError, SourceDenied
 from ingest.landing import Landing, new_batch_id
-from ingest.limits import Limiter
+from ingest.limits import Limiter, ReadLimits
 from ingest.stripe.balances import Balances
-from ingest.stripe.endpoints import ACCOUNTS, ENDPOINTS, STRIPE_TABLES, Endpoint
-from ingest.stripe.kept import BALANCES
-from ingest.stripe.plan import merged, time_slices, whole_slice
+from ingest.stripe.endpoints import (
+    ACCOUNTS,
+    BALANCES,
+    ENDPOINTS,
+    EVENTS_LIST,
+    STRIPE_TABLES,
+    Endpoint,
+)
+from ingest.stripe.lists import ListLanding
+from ingest.stripe.plan import whole_slice
 from ingest.stripe.reader import StripeReader
+from ingest.stripe.rereads import History
 from ingest.stripe.shapes import Seal, read_seal
-from ingest.stripe.slices import UNAUTHORIZED, Account, RowSpill, Slice, SliceReader, Tally
-from ingest.tables import COVERAGE, QUARANTINE, Quarantined, TableSpec
+from ingest.stripe.slices import UNAUTHORIZED, Account, Slice, Tally
+from ingest.tables import COVERAGE, QUARANTINE
 
 __all__ = ["PullResult", "pull_stripe"]
 
 SOURCE: Final = "stripe"
 UNNAMED_PLATFORM: Final = "platform"
-_FAR: Final = datetime(9999, 1, 1, tzinfo=EPOCH.tzinfo)
+# The list of accounts is read at least so often, and in every pull while it is short.
+ACCOUNTS_EVERY: Final = timedelta(days=1)
+FEW_ACCOUNTS: Final = 1_000
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,100}")
 
 Row = dict[str, Any]
@@ -72,10 +83,9 @@ def pull_stripe(
     landing: Landing,
     progress: Progress | None = None,
     full: bool = False,
-    reads_per_second: float = 25.0,
-    overall_reads_per_second: float = 100.0,
-    workers: int = 4,
-    attempts: int = 5,
+    limits: ReadLimits = ReadLimits(),  # noqa: B008 - it is frozen
+    slice_pages: int = 20,
+    departed: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> PullResult:
     """Reads Stripe and lands what is new.
@@ -88,11 +98,11 @@ def pull_stripe(
         now: When the pull starts, UTC-aware; the end of its newest slices and its `received_at`.
         landing: Where batches go.
         progress: Called with a list's name and the objects read of it so far.
-        full: Read balance transactions from the beginning, and final children again.
-        reads_per_second: For one endpoint, over all processes of this home.
-        overall_reads_per_second: For all endpoints.
-        workers: Slices of one list that are read at the same time.
-        attempts: How often one request is tried.
+        full: Read every list from the beginning, and final children again.
+        limits: How hard Stripe may be read.
+        slice_pages: Pages after which a slice is cut and its rest read side by side.
+        departed: Accounts that two people declared departed: not asked while Stripe does not list
+            them.
         sleep: Called with seconds to wait, for a rate or before another attempt.
 
     Returns:
@@ -115,16 +125,32 @@ def pull_stripe(
         )
     limiter = Limiter(
         home / "state" / "limits.sqlite",
-        per_second=reads_per_second,
-        overall_per_second=overall_reads_per_second,
+        per_second=limits.per_second,
+        overall_per_second=limits.overall_per_second,
+        per_month=limits.per_month,
         sleep=sleep,
     )
     try:
         reader = StripeReader(
-            api_key=api_key, api_base=api_base, limiter=limiter, attempts=attempts, sleep=sleep
+            api_key=api_key,
+            api_base=api_base,
+            limiter=limiter,
+            attempts=limits.attempts,
+            timeout_seconds=limits.timeout_seconds,
+            sleep=sleep,
         )
         landing.ensure_schema((*STRIPE_TABLES, COVERAGE, QUARANTINE))
-        pull = _Pull(reader, read_seal(home), landing, now, full, workers, progress)
+        pull = _Pull(
+            reader,
+            read_seal(home),
+            landing,
+            now,
+            full=full,
+            workers=limits.slices,
+            slice_pages=slice_pages,
+            departed=departed,
+            progress=progress,
+        )
         return pull.run(accounts)
     finally:
         limiter.close()
@@ -139,49 +165,73 @@ class _Pull:
         seal: Seal,
         landing: Landing,
         now: datetime,
+        *,
         full: bool,
         workers: int,
+        slice_pages: int,
+        departed: Collection[str],
         progress: Progress | None,
     ) -> None:
         self._reader = reader
         self._seal = seal
         self._landing = landing
         self._now = now
-        self._full = full
         self._workers = workers
-        self._progress = progress or (lambda name, rows: None)
+        self._departed = departed
         self._pull_id = secrets.token_hex(6)
         self._batch_id = new_batch_id(now, self._pull_id)
         self._begun = time.monotonic()
-        self._coverage: list[CoverageRow] = []
+        self._accounts_listed = False
+        self._history = History(landing, now, full=full)
+        self._lists = ListLanding(
+            reader=reader,
+            seal=seal,
+            landing=landing,
+            now=now,
+            pull_id=self._pull_id,
+            batch_id=self._batch_id,
+            workers=workers,
+            slice_pages=slice_pages,
+            full=full,
+            clock=self._clock,
+            progress=progress or (lambda name, rows: None),
+        )
 
     def run(self, wanted: Sequence[str]) -> PullResult:
         platform = self._platform()
         balances = Balances(self._reader, self._seal, self._clock, self._workers)
         balances.read("before", [platform])
         self._check_mode(balances.rows)
-        listed: list[str] = []
-        self._pull_list(ACCOUNTS, [platform], listed)
-        names = wanted or sorted({name for name in listed if _ACCOUNT.fullmatch(name)})
-        connected = [Account(name, False) for name in names if name != platform.account_id]
+        connected = self._connected(platform, wanted)
         balances.read("before", connected)
         for endpoint in ENDPOINTS:
-            accounts = [platform, *connected] if endpoint.connected else [platform]
-            self._pull_list(endpoint, accounts)
+            self._pull_list(endpoint, [platform, *connected])
+            if endpoint is EVENTS_LIST and not self._accounts_listed:
+                self._lists.read(ACCOUNTS, self._history.again(ACCOUNTS, [platform], []))
         balances.read("after", [platform, *connected])
-        self._write(BALANCES.spec, balances.rows, balances.refused)
-        counts = self._landing.count_by_account(BALANCES.spec, self._batch_id)
-        for account, tally in balances.tallies.items():
-            part = whole_slice(account, self._now)
-            self._cover(BALANCES.table, part, tally, counts.get(account.account_id, 0))
-        land_coverage(self._landing, self._coverage, batch_id=self._batch_id, received_at=self._now)
+        self._close(balances)
+        coverage = self._lists.coverage
         return PullResult(
             pull_id=self._pull_id,
-            slices=self._coverage,
-            rows_read=sum(row.rows_read for row in self._coverage),
-            rows_landed=sum(row.rows_landed for row in self._coverage),
-            complete=all(row.status == COMPLETE for row in self._coverage),
+            slices=coverage,
+            rows_read=sum(row.rows_read for row in coverage),
+            rows_landed=sum(row.rows_landed for row in coverage),
+            complete=all(row.status in {COMPLETE, DEPARTED} for row in coverage),
         )
+
+    def _pull_list(self, endpoint: Endpoint, accounts: Sequence[Account]) -> None:
+        read = self._lists.read(endpoint, self._history.new(endpoint, accounts))
+        self._lists.read(endpoint, self._history.again(endpoint, accounts, read))
+
+    def _close(self, balances: Balances) -> None:
+        """The balances come last: a pull whose balances are not covered has died."""
+        self._lists.write(BALANCES.spec, balances.rows, balances.refused, self._batch_id)
+        counts = self._landing.count_by_account(BALANCES.spec, self._batch_id)
+        self._lists.cover()
+        for account, tally in balances.tallies.items():
+            part = whole_slice(account, self._now)
+            self._lists.note(BALANCES.table, part, tally, counts.get(account.account_id, 0))
+        self._lists.cover()
 
     # --- who we are -------------------------------------------------------------------------------
 
@@ -214,135 +264,46 @@ class _Pull:
     def _landed_balances(self) -> set[tuple[object, ...]]:
         return self._landing.distinct(BALANCES.spec, ("account_id", "is_platform", "livemode"))
 
-    # --- lists ------------------------------------------------------------------------------------
+    # --- whose lists ------------------------------------------------------------------------------
 
-    def _pull_list(
-        self, endpoint: Endpoint, accounts: Sequence[Account], ids: list[str] | None = None
-    ) -> None:
-        """Lands one list of all its accounts, children first, and notes its coverage."""
-        parts = self._parts(endpoint, accounts)
-        folder = self._landing.home / "state"
-        spills = {
-            child.shape.table: RowSpill(child.shape.spec, folder) for child in endpoint.children
-        }
-        slices = SliceReader(
-            reader=self._reader,
-            endpoint=endpoint,
-            seal=self._seal,
-            clock=self._clock,
-            spills=spills,
-            known_parents=self._known_parents(endpoint),
-        )
+    def _connected(self, platform: Account, wanted: Sequence[str]) -> list[Account]:
+        """The connected accounts to read, after the list of accounts was read where it is due.
 
-        def rows() -> Iterator[Row]:
-            read = 0
-            for page in merged(parts, slices.read, workers=self._workers):
-                read += len(page)
-                self._progress(endpoint.name, read)
-                if ids is not None:
-                    ids.extend(str(row["id"]) for row in page)
-                yield from page
-            # Landing commits the parents only after this generator has ended.
-            for child in endpoint.children:
-                table = child.shape.table
-                self._write(child.shape.spec, spills[table], slices.refused[table])
-
-        request = {"path": endpoint.path, "slices": len(parts), "full": self._full}
-        try:
-            self._write(endpoint.shape.spec, rows(), slices.refused[endpoint.shape.table], request)
-        finally:
-            for spill in spills.values():
-                spill.close()
-        self._cover_list(endpoint, parts)
-
-    def _parts(self, endpoint: Endpoint, accounts: Sequence[Account]) -> list[Slice]:
-        if not endpoint.sliced:
-            return [whole_slice(account, self._now) for account in accounts]
-        complete = (
-            {}
-            if self._full
-            else complete_intervals(self._landing, source=SOURCE, endpoint=endpoint.name)
-        )
-
-        def plan(account: Account) -> Iterator[list[Slice]]:
-            intervals = complete.get(account.account_id, [])
-            yield time_slices(self._reader, endpoint.path, account, intervals, self._now)
-
-        return [part for parts in merged(accounts, plan, workers=self._workers) for part in parts]
-
-    def _known_parents(self, endpoint: Endpoint) -> set[tuple[object, ...]]:
-        if self._full:
-            return set()
-        return {
-            pair
-            for child in endpoint.children
-            if child.final
-            for pair in self._landing.distinct(
-                child.shape.spec, ("account_id", child.parent_column)
+        An account that is not listed any more is asked all the same, so that its refusal shows; one
+        that two people declared departed is covered as such instead.
+        """
+        known = self._landing.distinct(ACCOUNTS.shape.spec, ("id",))
+        covered = {
+            str(name)
+            for source, name, is_platform in self._landing.distinct(
+                COVERAGE, ("source", "account_id", "is_platform")
             )
+            if source == SOURCE and is_platform is False
         }
-
-    def _write(
-        self,
-        spec: TableSpec,
-        rows: Iterable[Row],
-        refused: Sequence[Quarantined],
-        request: dict[str, object] | None = None,
-    ) -> None:
-        self._landing.write(
-            spec,
-            rows,
-            batch_id=self._batch_id,
-            received_at=self._now,
-            request=request,
-            quarantined=refused,
-        )
-
-    # --- coverage ---------------------------------------------------------------------------------
-
-    def _cover_list(self, endpoint: Endpoint, parts: Sequence[Slice]) -> None:
-        spec = endpoint.shape.spec
-        by_account = self._landing.count_by_account(spec, self._batch_id)
-        if endpoint.sliced:
-            bounds = [
-                (part.account.account_id, part.start, _FAR if part.open_ended else part.end)
-                for part in parts
-            ]
-            counts = self._landing.count_within(spec, self._batch_id, bounds)
+        reached = self._history.reached(ACCOUNTS.name, platform)
+        listed: list[str] = []
+        if reached is None or self._now - reached >= ACCOUNTS_EVERY or len(known) <= FEW_ACCOUNTS:
+            parts = [whole_slice(platform, self._now)]
+            self._lists.read(ACCOUNTS, parts, listed)
+            self._accounts_listed = True
+            left = set(self._departed) - set(listed)
         else:
-            counts = [by_account.get(part.account.account_id, 0) for part in parts]
-        for part, landed in zip(parts, counts, strict=True):
-            if part.tally:
-                self._cover(endpoint.name, part, part.tally, landed)
-        for child in endpoint.children:
-            if child.path:
-                table = child.shape.table
-                by_account = self._landing.count_by_account(child.shape.spec, self._batch_id)
-                for part in parts:
-                    landed = by_account.get(part.account.account_id, 0)
-                    self._cover(table, part, part.children[table], landed)
+            listed = [str(name) for (name,) in known]
+            left = set(self._departed)
+        names = {name for name in (*listed, *covered) if _ACCOUNT.fullmatch(name)}
+        for name in sorted(left):
+            self._note_departed(Account(name, False))
+        chosen = set(wanted) if wanted else names
+        return [Account(name, False) for name in sorted(chosen - left - {platform.account_id})]
 
-    def _cover(self, name: str, part: Slice, tally: Tally, landed: int) -> None:
-        self._coverage.append(
-            CoverageRow(
-                source=SOURCE,
-                account_id=part.account.account_id,
-                endpoint=name,
-                tenant_id=None,
-                slice_from=part.start,
-                slice_to=part.end,
-                status=tally.status,
-                rows_read=tally.rows_read,
-                rows_landed=landed,
-                amount_sum_cents=tally.amount_sum_cents,
-                error_code=tally.problem.code if tally.problem else None,
-                error_detail=str(tally.problem) if tally.problem else None,
-                started_at=tally.started_at,
-                finished_at=tally.finished_at,
-                pull_id=self._pull_id,
-                is_platform=part.account.is_platform,
-            )
-        )
+    def _note_departed(self, account: Account) -> None:
+        """Covers an account that left: nothing is asked, and what was read stays as it was."""
+        at = self._clock()
+        for endpoint in ENDPOINTS:
+            reached = self._history.reached(endpoint.name, account)
+            if reached is not None:
+                part = Slice(account, reached, reached, purpose="all")
+                self._lists.note(endpoint.name, part, Tally(at, at), 0, status=DEPARTED)
 
     def _clock(self) -> datetime:
         return self._now + timedelta(seconds=time.monotonic() - self._begun)

@@ -19,7 +19,9 @@ __all__ = [
     "ACCOUNTS",
     "BALANCES",
     "ENDPOINTS",
+    "EVENTS_LIST",
     "STRIPE_TABLES",
+    "Changes",
     "Child",
     "Endpoint",
 ]
@@ -55,108 +57,214 @@ class Child:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """How one learns that an object read long ago may have changed.
+
+    Attributes:
+        open_when: Condition over the landed columns under which it is not yet final; `:now` is the
+            time of the pull.
+        events: Types of objects whose events name it.
+        sources: Prefixes of ids by which a balance transaction names it.
+        orphans: Prefixes of ids by which a balance transaction names one of its children: if that
+            child is not landed, the whole list is read again, for nothing says whose it is.
+        named_in: Other objects that name it in a column.
+    """
+
+    open_when: str = "false"
+    events: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    named_in: tuple[tuple[Shape, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """One list of Stripe.
+    """One list of Stripe, read by time slices.
 
     Attributes:
         name: As coverage spells it.
         path: URL path.
         shape: What is kept of each object.
         connected: Also read for every connected account.
-        sliced: Read incrementally by `created`, because its objects do not change once made.
+        audited: Read again as a whole within a week; not where Stripe forgets after 30 days.
+        changes: None for objects that never change but by time.
         children: Tables that come with it.
     """
 
     name: str
     path: str
     shape: Shape
-    connected: bool = False
-    sliced: bool = False
+    connected: bool = True
+    audited: bool = True
+    changes: Changes | None = None
     children: tuple[Child, ...] = ()
 
+    @property
+    def families(self) -> dict[str, str]:
+        """The names under which it is covered, its own and those of lists that hang off it."""
+        return {
+            self.name: self.name,
+            **{child.shape.table: self.name for child in self.children if child.path},
+        }
 
-ACCOUNTS: Final = Endpoint("accounts", "/v1/accounts", kept.ACCOUNTS)
 
-# Objects are read after the balance transactions that name them as their source: a movement is
-# never landed whose source was not yet there to be read.
+ACCOUNTS: Final = Endpoint(
+    "accounts",
+    "/v1/accounts",
+    kept.ACCOUNTS,
+    connected=False,
+    changes=Changes(
+        open_when="disabled_reason is not null or currently_due_count > 0 or past_due_count > 0 "
+        "or pending_verification_count > 0 or requirements_due_by is not null",
+        events=("account", "capability", "person"),
+    ),
+)
+
+_BALANCE_TRANSACTIONS: Final = Endpoint(
+    "balance_transactions",
+    "/v1/balance_transactions",
+    kept.BALANCE_TRANSACTIONS,
+    children=(
+        Child(
+            kept.BALANCE_TRANSACTION_FEES,
+            "balance_transaction_id",
+            embedded="fee_details",
+            ordinal="fee_no",
+        ),
+    ),
+)
+
+_TRANSFERS: Final = Endpoint(
+    "transfers",
+    "/v1/transfers",
+    kept.TRANSFERS,
+    changes=Changes(
+        open_when="destination_payment is null and not reversed",
+        events=("transfer",),
+        sources=("tr",),
+        orphans=("trr",),
+    ),
+    children=(
+        Child(
+            kept.TRANSFER_REVERSALS,
+            "transfer",
+            embedded="reversals",
+            path="/v1/transfers/{id}/reversals",
+            wanted=lambda transfer: bool(transfer.get("amount_reversed")),
+        ),
+    ),
+)
+
+_REFUNDS: Final = Endpoint(
+    "refunds",
+    "/v1/refunds",
+    kept.REFUNDS,
+    changes=Changes(
+        open_when="coalesce(status, 'pending') not in ('succeeded', 'failed', 'canceled')",
+        events=("refund",),
+        sources=("re", "pyr"),
+    ),
+)
+
+_DISPUTES: Final = Endpoint(
+    "disputes",
+    "/v1/disputes",
+    kept.DISPUTES,
+    changes=Changes(
+        # A status that Stripe adds later is open until we know better.
+        open_when="coalesce(status, '') not in ('won', 'lost', 'warning_closed', 'prevented')",
+        events=("dispute",),
+        sources=("dp", "du"),
+    ),
+    children=(
+        Child(kept.DISPUTE_BALANCE_TRANSACTIONS, "dispute_id", embedded="balance_transactions"),
+    ),
+)
+
+_CHARGES: Final = Endpoint(
+    "charges",
+    "/v1/charges",
+    kept.CHARGES,
+    changes=Changes(
+        open_when="status = 'pending' or (status = 'succeeded' and captured is not false "
+        "and balance_transaction is null)",
+        events=("charge",),
+        sources=("ch", "py"),
+        named_in=((kept.REFUNDS, "charge"), (kept.DISPUTES, "charge")),
+    ),
+)
+
+_PAYOUTS: Final = Endpoint(
+    "payouts",
+    "/v1/payouts",
+    kept.PAYOUTS,
+    changes=Changes(
+        # A bank may return a payout within days after it was paid.
+        open_when="coalesce(status, '') not in ('paid', 'failed', 'canceled') "
+        "or reconciliation_status = 'in_progress' "
+        "or (status = 'paid' and arrival_date > :now - interval 10 day)",
+        events=("payout",),
+        sources=("po",),
+    ),
+    children=(
+        Child(
+            kept.PAYOUT_MEMBERS,
+            "payout_id",
+            path="/v1/balance_transactions",
+            parameter="payout",
+            wanted=lambda payout: (
+                payout.get("automatic") is True
+                and payout.get("reconciliation_status") == "completed"
+            ),
+            final=True,
+        ),
+    ),
+)
+
+_APPLICATION_FEES: Final = Endpoint(
+    "application_fees",
+    "/v1/application_fees",
+    kept.APPLICATION_FEES,
+    changes=Changes(
+        open_when="balance_transaction is null",
+        events=("application_fee",),
+        sources=("fee",),
+        orphans=("fr",),
+    ),
+    children=(
+        Child(
+            kept.APPLICATION_FEE_REFUNDS,
+            "fee",
+            embedded="refunds",
+            path="/v1/application_fees/{id}/refunds",
+            wanted=lambda fee: bool(fee.get("amount_refunded")),
+        ),
+    ),
+)
+
+_TOPUPS: Final = Endpoint(
+    "topups",
+    "/v1/topups",
+    kept.TOPUPS,
+    changes=Changes(
+        open_when="coalesce(status, 'pending') = 'pending'", events=("topup",), sources=("tu",)
+    ),
+)
+
+EVENTS_LIST: Final = Endpoint("events", "/v1/events", kept.EVENTS, audited=False)
+
+# Events first and movements next, since both say what to read again. Objects come after the balance
+# transactions that name them: no movement lands whose source was not yet there to be read.
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    Endpoint(
-        "balance_transactions",
-        "/v1/balance_transactions",
-        kept.BALANCE_TRANSACTIONS,
-        connected=True,
-        sliced=True,
-        children=(
-            Child(
-                kept.BALANCE_TRANSACTION_FEES,
-                "balance_transaction_id",
-                embedded="fee_details",
-                ordinal="fee_no",
-            ),
-        ),
-    ),
-    Endpoint(
-        "transfers",
-        "/v1/transfers",
-        kept.TRANSFERS,
-        connected=True,
-        children=(
-            Child(
-                kept.TRANSFER_REVERSALS,
-                "transfer",
-                embedded="reversals",
-                path="/v1/transfers/{id}/reversals",
-                wanted=lambda transfer: bool(transfer.get("amount_reversed")),
-            ),
-        ),
-    ),
-    Endpoint("charges", "/v1/charges", kept.CHARGES, connected=True),
-    Endpoint("refunds", "/v1/refunds", kept.REFUNDS, connected=True),
-    Endpoint(
-        "disputes",
-        "/v1/disputes",
-        kept.DISPUTES,
-        connected=True,
-        children=(
-            Child(kept.DISPUTE_BALANCE_TRANSACTIONS, "dispute_id", embedded="balance_transactions"),
-        ),
-    ),
-    Endpoint(
-        "payouts",
-        "/v1/payouts",
-        kept.PAYOUTS,
-        connected=True,
-        children=(
-            Child(
-                kept.PAYOUT_MEMBERS,
-                "payout_id",
-                path="/v1/balance_transactions",
-                parameter="payout",
-                wanted=lambda payout: (
-                    payout.get("automatic") is True
-                    and payout.get("reconciliation_status") == "completed"
-                ),
-                final=True,
-            ),
-        ),
-    ),
-    Endpoint(
-        "application_fees",
-        "/v1/application_fees",
-        kept.APPLICATION_FEES,
-        connected=True,
-        children=(
-            Child(
-                kept.APPLICATION_FEE_REFUNDS,
-                "fee",
-                embedded="refunds",
-                path="/v1/application_fees/{id}/refunds",
-                wanted=lambda fee: bool(fee.get("amount_refunded")),
-            ),
-        ),
-    ),
-    Endpoint("topups", "/v1/topups", kept.TOPUPS, connected=True),
-    Endpoint("events", "/v1/events", kept.EVENTS, connected=True),
+    EVENTS_LIST,
+    _BALANCE_TRANSACTIONS,
+    _TRANSFERS,
+    _REFUNDS,
+    _DISPUTES,
+    _CHARGES,
+    _PAYOUTS,
+    _APPLICATION_FEES,
+    _TOPUPS,
 )
 
 STRIPE_TABLES: Final[tuple[TableSpec, ...]] = (

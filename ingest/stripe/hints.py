@@ -21,12 +21,13 @@ from typing import Any, Final
 from ingest.deliveries.spool import DeliverySpool, SpooledEvent
 from ingest.errors import SourceDenied, SourceIncomplete, SourceUnavailable
 from ingest.landing import Landing, new_batch_id
-from ingest.limits import Limiter
+from ingest.limits import Limiter, ReadLimits
 from ingest.stripe.endpoints import ACCOUNTS, BALANCES, ENDPOINTS, Endpoint
 from ingest.stripe.plan import whole_slice
 from ingest.stripe.reader import Page, StripeReader
 from ingest.stripe.shapes import JsonObject, read_seal
-from ingest.stripe.slices import UNAUTHORIZED, Account, RowSpill, SliceReader
+from ingest.stripe.slices import UNAUTHORIZED, Account, SliceReader
+from ingest.stripe.spills import RowSpill
 from ingest.tables import Quarantined, TableSpec
 
 __all__ = ["HintsRead", "read_hinted"]
@@ -75,9 +76,7 @@ def read_hinted(
     now: datetime,
     landing: Landing,
     spool: DeliverySpool,
-    reads_per_second: float = 25.0,
-    overall_reads_per_second: float = 100.0,
-    attempts: int = 5,
+    limits: ReadLimits = ReadLimits(),  # noqa: B008 - it is frozen
     sleep: Callable[[float], None] = time.sleep,
 ) -> HintsRead:
     """Reads the objects of waiting events again and lands what changed; see `pull_stripe`.
@@ -96,13 +95,19 @@ def read_hinted(
         return HintsRead({}, 0, 0)
     limiter = Limiter(
         home / "state" / "limits.sqlite",
-        per_second=reads_per_second,
-        overall_per_second=overall_reads_per_second,
+        per_second=limits.per_second,
+        overall_per_second=limits.overall_per_second,
+        per_month=limits.per_month,
         sleep=sleep,
     )
     try:
         reader = _ChosenObjects(
-            api_key=api_key, api_base=api_base, limiter=limiter, attempts=attempts, sleep=sleep
+            api_key=api_key,
+            api_base=api_base,
+            limiter=limiter,
+            attempts=limits.attempts,
+            timeout_seconds=limits.timeout_seconds,
+            sleep=sleep,
         )
         reading = _Reading(reader, landing, now, frozenset(accounts))
         reading.follow(events)

@@ -46,10 +46,11 @@ _PERMISSION: Final = re.compile(r"rak_[a-z_]{1,60}")
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list: its objects, and the API version that rendered them."""
+    """One page of a list: its objects, the API version that rendered them, whether more follow."""
 
     data: list[JsonObject]
     api_version: str
+    has_more: bool = False
 
 
 class StripeReader:
@@ -179,7 +180,7 @@ class StripeReader:
                 or not all(isinstance(item, dict) for item in data)
             ):
                 raise _incomplete(path, "an answer that is not a list", "stripe_page_malformed")
-            yield Page(data, version)
+            yield Page(data, version, has_more)
             if not has_more:
                 return
             if not data:

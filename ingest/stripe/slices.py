@@ -6,25 +6,20 @@ not belong here: which slices a pull has, threads, landing.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryFile
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-import orjson
-
-from ingest.coverage import COMPLETE, DENIED, FAILED, PARTIAL
+from ingest.coverage import COMPLETE, DENIED, EPOCH, FAILED, PARTIAL
 from ingest.errors import SourceDenied, SourceIncomplete, SourceUnavailable, TieoutError
-from ingest.files import disk_errors
 from ingest.stripe.endpoints import Child, Endpoint
-from ingest.stripe.reader import StripeReader
+from ingest.stripe.reader import Page, StripeReader
 from ingest.stripe.shapes import FieldRefused, JsonObject, Seal, Shape
-from ingest.tables import TIMESTAMP, Quarantined, TableSpec
+from ingest.stripe.spills import RowSpill
+from ingest.tables import Quarantined
 
-__all__ = ["UNAUTHORIZED", "Account", "RowSpill", "Slice", "SliceReader", "Tally"]
+__all__ = ["UNAUTHORIZED", "Account", "Slice", "SliceReader", "Tally"]
 
 Row = dict[str, Any]
 UNAUTHORIZED: Final = "stripe_unauthorized"
@@ -82,6 +77,16 @@ class Tally:
         if type(amount) is int:
             self.amount_sum_cents = (self.amount_sum_cents or 0) + amount
 
+    def join(self, other: Tally) -> None:
+        """Counts another part of the same slice in."""
+        self.started_at = min(self.started_at, other.started_at)
+        self.finished_at = max(self.finished_at, other.finished_at)
+        self.rows_read += other.rows_read
+        self.refused += other.refused
+        self.error = self.error or other.error
+        if other.amount_sum_cents is not None:
+            self.amount_sum_cents = (self.amount_sum_cents or 0) + other.amount_sum_cents
+
     def fail(self, error: TieoutError) -> None:
         """Keeps the first error; raises it when nothing of the pull can go on."""
         if error.code == UNAUTHORIZED:
@@ -91,15 +96,31 @@ class Tally:
 
 @dataclass
 class Slice:
-    """`[start, end)` of one list of one account; the newest slice has no upper bound in fact."""
+    """`[start, end)` of one list of one account; the newest slice has no upper bound in fact.
+
+    Attributes:
+        account: Whose list.
+        start: Inclusive; moves up to where reading ended, when the slice was cut.
+        end: Exclusive.
+        open_ended: Objects made after `end` are read too.
+        bounded: Stripe is told `start`.
+        purpose: As coverage spells it.
+        ids: Objects to read one by one instead; then the slice covers no time.
+        tally: What it came to, once it was begun.
+        children: The same for lists that hang off its objects.
+        rest: Slices for what was left when it was cut.
+    """
 
     account: Account
     start: datetime
     end: datetime
     open_ended: bool = True
     bounded: bool = False
+    purpose: str = "all"
+    ids: tuple[str, ...] = ()
     tally: Tally | None = None
     children: dict[str, Tally] = field(default_factory=dict)
+    rest: list[Slice] = field(default_factory=list)
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -112,38 +133,6 @@ class Slice:
         return {"created": created} if created else {}
 
 
-class RowSpill:
-    """Child rows on their way: kept in an unnamed file until their table is written.
-
-    The file has no name, so a killed pull leaves nothing. It only ever holds allow-listed rows.
-    """
-
-    def __init__(self, spec: TableSpec, folder: Path) -> None:
-        with disk_errors():
-            self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the spill
-        self._times = [column.name for column in spec.columns if column.type == TIMESTAMP]
-        self._mutex = threading.Lock()
-
-    def add(self, rows: Sequence[Row]) -> None:
-        """Keeps rows; safe to call from several threads."""
-        content = b"".join(orjson.dumps(row) + b"\n" for row in rows)
-        with self._mutex, disk_errors():
-            self._file.write(content)
-
-    def __iter__(self) -> Iterator[Row]:
-        self._file.seek(0)
-        for line in self._file:
-            row: Row = orjson.loads(line)
-            for name in self._times:
-                if row[name] is not None:
-                    row[name] = datetime.fromisoformat(row[name])
-            yield row
-
-    def close(self) -> None:
-        """Gives the space back."""
-        self._file.close()
-
-
 class SliceReader:
     """Reads slices of one endpoint; one instance serves all threads of a pull.
 
@@ -154,6 +143,8 @@ class SliceReader:
         clock: For the times in the tally.
         spills: Where child rows go, by child table.
         known_parents: (account_id, parent id) whose children are landed and final.
+        max_pages: Where a slice is cut, if `rest_of` is given.
+        rest_of: Makes slices of what a cut slice has left: the slice, the cut, objects read.
     """
 
     def __init__(
@@ -165,6 +156,8 @@ class SliceReader:
         clock: Callable[[], datetime],
         spills: dict[str, RowSpill],
         known_parents: set[tuple[object, ...]],
+        max_pages: int = 0,
+        rest_of: Callable[[Slice, datetime, int], list[Slice]] | None = None,
     ) -> None:
         self._reader = reader
         self._endpoint = endpoint
@@ -172,6 +165,8 @@ class SliceReader:
         self._clock = clock
         self._spills = spills
         self._known_parents = known_parents
+        self._max_pages = max_pages
+        self._rest_of = rest_of
         tables = (endpoint.shape.table, *spills)
         self.refused: dict[str, list[Quarantined]] = {table: [] for table in tables}
 
@@ -186,9 +181,7 @@ class SliceReader:
             child.shape.table: self._tally() for child in self._endpoint.children if child.path
         }
         try:
-            for page in self._reader.pages(
-                self._endpoint.path, part.parameters, account=part.account.header
-            ):
+            for number, page in enumerate(self._pages(part), start=1):
                 rows: list[Row] = []
                 for value in page.data:
                     tally.add(value)
@@ -197,10 +190,36 @@ class SliceReader:
                         self._read_children(part, value, row)
                         rows.append(row)
                 yield rows
+                if page.data and page.has_more and self._cut(part, page, number):
+                    break
         except (SourceDenied, SourceIncomplete, SourceUnavailable) as error:
             tally.fail(error)
         for each in (tally, *part.children.values()):
+            # Of parents that were not read nobody knows the children.
+            each.error = each.error or tally.error
             each.finished_at = self._clock()
+
+    def _pages(self, part: Slice) -> Iterator[Page]:
+        path, account = self._endpoint.path, part.account.header
+        if not part.ids:
+            yield from self._reader.pages(path, part.parameters, account=account)
+        for object_id in part.ids:
+            value, version = self._reader.get(f"{path}/{object_id}", account=account)
+            yield Page([value], version)
+
+    def _cut(self, part: Slice, page: Page, pages: int) -> bool:
+        """Ends a long slice above the second of its last object, which is read again with the rest:
+        more objects of that second may follow."""
+        assert part.tally is not None
+        last = page.data[-1].get("created")
+        if self._rest_of is None or pages < self._max_pages or type(last) is not int:
+            return False
+        cut = EPOCH + timedelta(seconds=last + 1)
+        if not part.start < cut < part.end:
+            return False
+        part.rest = self._rest_of(part, cut, part.tally.rows_read)
+        part.start = cut
+        return True
 
     def _tally(self) -> Tally:
         at = self._clock()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from evidence.artifacts import KernelArtifacts
 from ingest.landing import Landing
+from ingest.limits import ReadLimits
 from ingest.simulator.http import serve
 from ingest.simulator.rail import Rail
 from ingest.simulator.world import build_demo
@@ -49,8 +50,7 @@ def _pull(root: Path) -> tuple[int, float]:
                 accounts=(),
                 now=NOW,
                 landing=landing,
-                reads_per_second=UNLIMITED,
-                overall_reads_per_second=UNLIMITED,
+                limits=ReadLimits(per_second=UNLIMITED, overall_per_second=UNLIMITED),
             )
         )
     return 2 * TOPUPS, seconds

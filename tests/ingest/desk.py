@@ -5,7 +5,7 @@ Belongs here: serving, pulling, reading back. Does not belong here: assertions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ import duckdb
 
 from ingest.coverage import CoverageRow
 from ingest.landing import Landing
+from ingest.limits import ReadLimits
 from ingest.simulator.http import Server, serve
 from ingest.simulator.rail import Rail
 from ingest.stripe.client import PullResult, pull_stripe
 
 KEY = "sk_test_51TieoutTieoutTieoutTieout"
+FAST = ReadLimits(per_second=100_000.0, overall_per_second=100_000.0)
 START = datetime(2026, 1, 10, 9, 0, tzinfo=UTC)
 
 
@@ -40,8 +42,8 @@ class Desk:
         self.server: Server = serve(self.rail, api_key=KEY)
         self.landing = Landing(self.home)
 
-    def pull(self, **over: Any) -> PullResult:
-        """Pulls once, a minute later than the last time."""
+    def pull(self, *, limits: dict[str, Any] | None = None, **over: Any) -> PullResult:
+        """Pulls once, a minute later than the last time; `limits` replace those of a test."""
         self.now += timedelta(minutes=1)
         settings: dict[str, Any] = {
             "home": self.home,
@@ -50,8 +52,7 @@ class Desk:
             "accounts": [],
             "now": self.now,
             "landing": self.landing,
-            "reads_per_second": 100_000.0,
-            "overall_reads_per_second": 100_000.0,
+            "limits": replace(FAST, **(limits or {})),
             "sleep": self.slept.append,
         }
         return pull_stripe(**settings | over)

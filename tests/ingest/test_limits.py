@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.errors import SourceUnavailable
 from ingest.limits import Limiter
 
 
@@ -117,3 +118,30 @@ def test_two_processes_share_one_rate(tmp_path: Path) -> None:
         assert process.wait(30) == 0
     # 120 requests at 100 a second, less the burst of a fifth of a second; alone it would be 0.4 s.
     assert time.monotonic() - begun > 0.9
+
+
+def test_a_month_has_a_budget_that_all_processes_share_and_that_starts_anew(tmp_path: Path) -> None:
+    path, now = tmp_path / "limits.sqlite", [1_767_225_600.0 - 60]  # a minute before 2026
+    limiters = [
+        Limiter(path, per_month=5, clock=lambda: now[0], sleep=lambda seconds: None)
+        for _ in range(2)
+    ]
+    for turn in range(5):
+        limiters[turn % 2].acquire(f"scope {turn}")
+    assert [limiter.used_this_month() for limiter in limiters] == [5, 5]
+    with pytest.raises(SourceUnavailable, match="read_budget_used") as refusal:
+        limiters[0].acquire("charges")
+    assert "TIEOUT_STRIPE_READS_PER_MONTH" in str(refusal.value)
+    now[0] += 120
+    assert limiters[1].acquire("charges") == 0
+    assert limiters[0].used_this_month() == 1
+    for limiter in limiters:
+        limiter.close()
+
+
+def test_without_a_budget_reads_are_counted_all_the_same(tmp_path: Path) -> None:
+    limiter = Limiter(tmp_path / "limits.sqlite", sleep=lambda seconds: None)
+    for _ in range(3):
+        limiter.acquire("charges")
+    assert limiter.used_this_month() == 3
+    limiter.close()

@@ -75,7 +75,9 @@ def test_a_denied_list_is_a_denied_slice_and_the_others_go_on(
     row = slice_of(result, "transfers")
     assert (row.status, row.rows_read, row.error_code) == ("denied", 0, code)
     assert told in str(row.error_detail)
-    assert others(result, "transfers") == {"complete"}
+    assert others(result, "transfers", "transfer_reversals") == {"complete"}
+    # Of transfers that were not read nobody knows the reversals.
+    assert slice_of(result, "transfer_reversals").status == "denied"
     assert not result.complete
     landed = desk.landing.rows(COVERAGE, ["endpoint", "status", "error_code"])
     assert ("transfers", "denied", code) in landed
@@ -167,7 +169,8 @@ def test_a_lasting_fault_fails_the_slice_after_bounded_attempts(
 def test_retry_after_is_waited_for_and_told_to_the_other_processes(desk: Desk) -> None:
     desk.server.faults.add("rate_limited", path="/v1/topups", retry_after_seconds=7)
     desk.pull()
-    assert [round(seconds) for seconds in desk.slept] == [7]
+    # Whoever reads the same list meanwhile waits as well.
+    assert {round(seconds) for seconds in desk.slept} == {7}
     shared = Limiter(desk.home / "state" / "limits.sqlite", sleep=lambda seconds: None)
     assert shared.acquire("/v1/topups") > 6
     assert shared.acquire("/v1/disputes") < 1
@@ -351,3 +354,16 @@ def test_a_killed_pull_is_read_again_from_where_coverage_ends(desk: Desk) -> Non
     assert result.complete
     assert len(desk.landed("balance_transactions")) == once, "what was committed is not doubled"
     assert len(desk.landed("charges")) == 1
+
+
+def test_a_list_that_the_months_budget_does_not_reach_is_not_complete(desk: Desk) -> None:
+    desk.pull()
+    used = Limiter(desk.home / "state" / "limits.sqlite")
+    budget = used.used_this_month() + 12
+    used.close()
+    # The desk's clock is not the limiter's: a budget is a month of real time.
+    result = desk.pull(limits={"per_month": budget, "slices": 1})
+    codes = {row.error_code for row in result.slices if row.status != "complete"}
+    assert codes == {"read_budget_used"}
+    assert {row.status for row in result.slices} == {"complete", "partial", "failed"}
+    assert desk.pull().complete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from ingest.deliveries.spool import DeliverySpool, SpooledEvent
 from ingest.errors import SourceDenied
 from ingest.stripe.hints import HintsRead, read_hinted
-from tests.ingest.desk import KEY, Desk
+from tests.ingest.desk import FAST, KEY, Desk
 
 
 @pytest.fixture
@@ -29,8 +30,7 @@ def follow(desk: Desk, spool: DeliverySpool, **over: Any) -> HintsRead:
         "now": desk.now,
         "landing": desk.landing,
         "spool": spool,
-        "reads_per_second": 100_000.0,
-        "overall_reads_per_second": 100_000.0,
+        "limits": FAST,
         "sleep": desk.slept.append,
     }
     return read_hinted(**settings | over)
@@ -130,7 +130,9 @@ def test_an_event_waits_on_while_stripe_is_down_and_is_read_later(
     desk.pull()
     announce(desk, spool, "transfer.created")
     desk.server.faults.add("server_error", path="/v1/events/*", times=None)
-    assert follow(desk, spool, attempts=2) == HintsRead({}, waiting=1, rows_landed=0)
+    assert follow(desk, spool, limits=replace(FAST, attempts=2)) == HintsRead(
+        {}, waiting=1, rows_landed=0
+    )
     desk.server.faults.clear()
     desk.now += timedelta(minutes=5)
     assert follow(desk, spool).outcomes == {"read": 1}

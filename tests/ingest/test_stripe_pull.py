@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def busy(desk: Desk) -> Desk:
-    """A quarter of trade: every list has something, one list has several pages."""
+    """A quarter of trade: every list has something, some have several pages."""
     rail = desk.rail
     charges = [
         rail.create_charge(5_000 + n, at=START + n % 75 * DAY, metadata={"nooterra_tenant_id": "t"})
@@ -151,25 +151,41 @@ def test_children_are_committed_before_their_parents(busy: Desk) -> None:
 # --- incremental reading --------------------------------------------------------------------------
 
 
-def test_the_first_pull_is_cut_by_month_and_the_next_reads_fifteen_minutes_back(
+def slices(desk: Desk, result: Any, endpoint: str) -> list[tuple[datetime, datetime]]:
+    """Slices of a list of the platform that cover time, oldest first."""
+    platform = desk.rail.platform_id
+    return sorted(
+        (row.slice_from, row.slice_to)
+        for row in result.slices
+        if (row.endpoint, row.account_id) == (endpoint, platform) and row.slice_from < row.slice_to
+    )
+
+
+def test_a_long_list_is_cut_into_slices_that_tile_it_and_the_next_pull_reads_fifteen_minutes_back(
     busy: Desk,
 ) -> None:
-    first = busy.pull()
-    platform = busy.rail.platform_id
-
-    def slices(result: Any) -> list[tuple[datetime, datetime]]:
-        return [
-            (row.slice_from, row.slice_to)
-            for row in result.slices
-            if (row.endpoint, row.account_id) == ("balance_transactions", platform)
-        ]
-
-    edges = [EPOCH, *(datetime(2026, month, 1, tzinfo=UTC) for month in (2, 3, 4)), busy.now]
+    for number in range(400):
+        busy.rail.create_charge(100 + number, at=START + number % 75 * DAY)
+    first = busy.pull(slice_pages=1)
     first_now = busy.now
-    assert slices(first) == list(pairwise(edges))
-    second = busy.pull()
-    assert slices(second) == [(first_now - OVERLAP, busy.now)]
-    assert slices(busy.pull(full=True))[0][0] == EPOCH
+    cut = slices(busy, first, "balance_transactions")
+    assert len(cut) > 3
+    assert (cut[0][0], cut[-1][1]) == (EPOCH, busy.now)
+    assert all(before[1] == after[0] for before, after in pairwise(cut))
+    expected = sorted(found["id"] for found in busy.rail.objects("balance_transaction"))
+    where = f"account_id = '{busy.rail.platform_id}'"
+    assert [row[0] for row in busy.landed("balance_transactions", "id", where)] == expected
+    second = slices(busy, busy.pull(), "balance_transactions")
+    assert second == [(first_now - OVERLAP, busy.now)]
+    assert slices(busy, busy.pull(full=True), "balance_transactions")[0][0] == EPOCH
+
+
+def test_a_short_list_is_one_request_and_is_read_whole_every_time(busy: Desk) -> None:
+    busy.pull()
+    asked = busy.reads("/v1/transfers", busy.rail.platform_id)
+    assert asked == 1
+    assert slices(busy, busy.pull(), "transfers") == [(EPOCH, busy.now)]
+    assert busy.reads("/v1/transfers", busy.rail.platform_id) == asked + 1
 
 
 def test_a_movement_that_becomes_visible_late_is_still_read(desk: Desk) -> None:
@@ -184,27 +200,25 @@ def test_a_movement_that_becomes_visible_late_is_still_read(desk: Desk) -> None:
 
 
 def test_a_gap_is_read_again_by_itself(busy: Desk) -> None:
-    # Four probes for the oldest month and one page of January pass; February fails for good.
+    # The first page and the search for the oldest month pass; then one slice fails for good.
+    for number in range(400):
+        busy.rail.create_charge(100 + number, at=START + number % 75 * DAY)
     busy.server.faults.add(
         "server_error",
         path="/v1/balance_transactions",
         account=busy.rail.platform_id,
-        after=5,
+        after=7,
         times=5,
     )
-    first = busy.pull(workers=1)
+    first = busy.pull(slice_pages=1, limits={"slices": 1})
     bad = [row for row in first.slices if row.status != COMPLETE]
-    gap = (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
-    assert [(row.slice_from, row.slice_to) for row in bad] == [gap]
-    assert [row.status for row in bad] == ["failed"]
+    assert [(row.endpoint, row.status) for row in bad] == [("balance_transactions", "failed")]
+    gap = (bad[0].slice_from, bad[0].slice_to)
+    assert EPOCH < gap[0] < gap[1] < busy.now - DAY
     first_now = busy.now
     second = busy.pull()
     assert second.complete
-    read = [
-        (row.slice_from, row.slice_to)
-        for row in second.slices
-        if (row.endpoint, row.account_id) == ("balance_transactions", busy.rail.platform_id)
-    ]
+    read = slices(busy, second, "balance_transactions")
     assert read == [gap, (first_now - OVERLAP, busy.now)]
     expected = sorted(found["id"] for found in busy.rail.objects("balance_transaction"))
     where = f"account_id = '{busy.rail.platform_id}'"

@@ -24,6 +24,7 @@ from evidence.artifacts import KernelArtifacts
 from ingest.kernel.exports import land_kernel
 from ingest.kernel.verify import load_kernel_trust
 from ingest.landing import Landing
+from ingest.limits import ReadLimits
 from ingest.simulator.http import serve
 from ingest.simulator.scenarios import SCENARIOS
 from ingest.simulator.world import World, build_scenarios
@@ -31,7 +32,7 @@ from ingest.stripe.client import pull_stripe
 from tests.warehouse.signing import export_key, write_trust
 
 ANCHOR = datetime(2026, 11, 22, 12, tzinfo=UTC)
-READS_PER_SECOND = 10_000
+LIMITS = ReadLimits(per_second=10_000, overall_per_second=10_000)
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ def build_world(world: World, root: Path, *, now: datetime, run_id: str = "test"
             accounts=(),
             now=now,
             landing=landing,
-            reads_per_second=READS_PER_SECOND,
-            overall_reads_per_second=READS_PER_SECOND,
+            limits=LIMITS,
         )
     land_kernel(
         root=str(root / "exports"),

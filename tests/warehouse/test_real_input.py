@@ -22,6 +22,7 @@ from dagster_project.sources import all_specs
 from evidence.artifacts import KernelArtifacts
 from ingest.kernel.exports import land_kernel
 from ingest.landing import Landing
+from ingest.limits import ReadLimits
 from ingest.simulator.http import serve
 from ingest.simulator.rail import Rail
 from ingest.stripe.client import pull_stripe
@@ -130,8 +131,7 @@ def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rea
             accounts=(),
             now=NOW,
             landing=landing,
-            reads_per_second=1_000,
-            overall_reads_per_second=1_000,
+            limits=ReadLimits(per_second=1_000, overall_per_second=1_000),
         )
     incomplete = [part for part in pulled.slices if part.status != "complete"]
     assert [(p.endpoint, p.status, p.error_code, p.error_detail) for p in incomplete] == []

@@ -119,6 +119,10 @@ def test_the_home_is_closed_to_others(demo_home: Path) -> None:
 def test_reading_commands_answer_from_the_published_file(demo_home: Path) -> None:
     status = type_command(demo_home, "status", "--json")
     assert status.code == 1, "the demo has planted breaks"
+    reads = status.json["reads_this_month"]
+    assert (reads["used"] > 50, reads["budget"], reads["left"]) == (True, None, None)
+    budgeted = type_command(demo_home, "status", TIEOUT_STRIPE_READS_PER_MONTH="100000")
+    assert f"{100_000 - reads['used']:,} of 100,000 left" in " ".join(budgeted.out.split())
     drift = type_command(demo_home, "drift", "--json", "--tenant-id", "tenant_birch")
     assert drift.code == 1
     breaks = [row for row in drift.json if row["outcome"] == "break"]

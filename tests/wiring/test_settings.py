@@ -13,6 +13,7 @@ from dagster_project.settings import Settings
 from dagster_project.signing import load_signer, packet_signer
 from evidence.keys import KeySigner, create_key
 from ingest.errors import SettingError, TieoutError
+from ingest.limits import ReadLimits
 
 REAL = {"STRIPE_API_KEY": "sk_test_x", "TIEOUT_KERNEL_EXPORTS": "/exports"}
 
@@ -45,12 +46,32 @@ def test_real_rail_and_invented_receipts_never_mix(tmp_path: Path, given: dict[s
         ("TIEOUT_TARGET", "oracle"),
         ("TIEOUT_STRIPE_READS_PER_SECOND", "-1"),
         ("TIEOUT_STRIPE_READS_PER_SECOND", "0"),
+        ("TIEOUT_STRIPE_READS_PER_SECOND_OVERALL", "many"),
+        ("TIEOUT_STRIPE_READS_PER_MONTH", "1e6"),
+        ("TIEOUT_STRIPE_SLICES", "0"),
+        ("TIEOUT_STRIPE_ATTEMPTS", "-2"),
+        ("TIEOUT_STRIPE_TIMEOUT_SECONDS", "0.5"),
         ("TIEOUT_DECISION_MINUTES", "1.5"),
     ],
 )
 def test_a_malformed_value_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
         settings_for(tmp_path, **{name: value})
+
+
+def test_every_limit_of_reading_is_a_setting(tmp_path: Path) -> None:
+    assert settings_for(tmp_path).stripe_limits == ReadLimits()
+    given = settings_for(
+        tmp_path,
+        TIEOUT_STRIPE_READS_PER_SECOND="7",
+        TIEOUT_STRIPE_READS_PER_MONTH="90000",
+        TIEOUT_STRIPE_SLICES="16",
+        TIEOUT_STRIPE_ATTEMPTS="3",
+        TIEOUT_STRIPE_TIMEOUT_SECONDS="20",
+    )
+    assert given.stripe_limits == ReadLimits(7, 28, 90_000, 16, 3, 20)
+    overall = settings_for(tmp_path, TIEOUT_STRIPE_READS_PER_SECOND_OVERALL="50")
+    assert overall.stripe_limits.overall_per_second == 50
 
 
 def test_live_payouts_need_a_key_of_their_own_and_of_the_same_mode(tmp_path: Path) -> None:

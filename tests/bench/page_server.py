@@ -1,0 +1,112 @@
+"""A rail that only lists balance transactions, as fast as bytes can be copied.
+
+Belongs here: a server in a process of its own, so that the reader under measure has its interpreter
+to itself. Does not belong here: anything a test relies on; the simulator is the double.
+
+Object n has the id `txn_<n>`, was created `SPACING` seconds after object n - 1 and is made from a
+template when it is asked for. Every other list is empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+FIRST = 1_735_689_600  # 2025-01-01
+SPACING = 25
+_TEMPLATE = (
+    '{"id":"txn_%012d","object":"balance_transaction","amount":%d,"available_on":%d,'
+    '"balance_type":"payments","created":%d,"currency":"usd","description":"Charge of an order",'
+    '"exchange_rate":null,"fee":%d,"fee_details":[{"amount":%d,"application":null,"currency":"usd",'
+    '"description":"Stripe processing fees","type":"stripe_fee"}],"net":%d,'
+    '"reporting_category":"charge","source":"ch_3P%016d","status":"available","type":"charge"}'
+)
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+_EMPTY = b'{"object":"list","data":[],"has_more":false,"url":"/"}'
+_BALANCE = b'{"object":"balance","available":[],"pending":[],"livemode":false}'
+_ACCOUNT = b'{"id":"acct_1Bench","object":"account"}'
+
+
+def _object(number: int) -> str:
+    created = FIRST + number * SPACING
+    amount, fee = 1_000 + number % 90_000, 59 + number % 97
+    fields = (number, amount, created + 172_800, created, fee, fee, amount - fee, number)
+    return _TEMPLATE % fields
+
+
+def _page(query: str, objects: int) -> bytes:
+    given = {name: values[0] for name, values in parse_qs(query).items()}
+    low, high = 0, objects - 1
+    if "created[gte]" in given:
+        low = max(low, -(-(int(given["created[gte]"]) - FIRST) // SPACING))
+    if "created[lt]" in given:
+        high = min(high, (int(given["created[lt]"]) - 1 - FIRST) // SPACING)
+    if "starting_after" in given:
+        high = min(high, int(given["starting_after"][4:]) - 1)
+    last = max(low, high - int(given.get("limit", 10)) + 1)
+    body = ",".join(_object(number) for number in range(high, last - 1, -1))
+    more = "true" if last > low else "false"
+    return f'{{"object":"list","data":[{body}],"has_more":{more},"url":"/"}}'.encode()
+
+
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, objects: int, delay: float
+) -> None:
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            target = urlsplit(head.split(b" ", 2)[1].decode("ascii"))
+            if delay:
+                await asyncio.sleep(delay)
+            match target.path:
+                case "/v1/balance_transactions":
+                    body = _page(target.query, objects)
+                case "/v1/balance":
+                    body = _BALANCE
+                case "/v1/account":
+                    body = _ACCOUNT
+                case _:
+                    body = _EMPTY
+            writer.write(_HEAD % len(body) + body)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+async def _serve(objects: int, delay: float, lifetime: float) -> None:
+    server = await asyncio.start_server(
+        lambda reader, writer: _answer(reader, writer, objects, delay), "127.0.0.1", 0
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.sleep(lifetime)
+
+
+@contextmanager
+def page_server(objects: int, *, delay_seconds: float = 0.0, lifetime: int = 900) -> Iterator[str]:
+    """The address of a server in a process of its own, which ends with the block."""
+    arguments = [str(objects), str(delay_seconds), str(lifetime)]
+    command = [sys.executable, "-m", "tests.bench.page_server", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        assert re.fullmatch(r"\d+", port), port
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("objects", type=int)
+    parser.add_argument("delay", type=float)
+    parser.add_argument("lifetime", type=float)
+    given = parser.parse_args()
+    asyncio.run(_serve(given.objects, given.delay, given.lifetime))

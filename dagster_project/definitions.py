@@ -17,6 +17,7 @@ from dagster_project.assets.warehouse import warehouse_assets
 from dagster_project.checks import checks
 from dagster_project.jobs import jobs
 from dagster_project.manifest import Manifest
+from dagster_project.payout_checks import payout_checks
 from dagster_project.resources import Wiring
 from dagster_project.schedules import schedules
 from dagster_project.sensors import decision_sensor, hint_sensor
@@ -44,7 +45,7 @@ def build_defs(wiring: Wiring | None = None) -> dg.Definitions:
             *packet_assets(),
             *enforcement_assets(),
         ],
-        asset_checks=checks(),
+        asset_checks=[*checks(), *payout_checks()],
         jobs=jobs(manifest),
         schedules=schedules(demo=home.mode == "demo"),
         sensors=[decision_sensor(wiring), hint_sensor(wiring)],

@@ -34,7 +34,7 @@ from ingest.payouts.stripe_rail import StripeRail
 from ingest.payouts.submit import enforce, settle_open
 from ingest.tables import TableSpec
 
-__all__ = ["Due", "enforce_pending", "newest_decisions", "pending_decisions"]
+__all__ = ["Due", "enforce_pending", "newest_decisions", "pending_decisions", "verified_decision"]
 
 PAYABLE: Final = ("release", "consumed")
 BUSY: Final = "enforcer_busy"
@@ -155,11 +155,13 @@ def _enforce_one(
     session: Session, due: Due, journal: Journal, wait_seconds: float
 ) -> list[SubmissionResult]:
     settings, tenant, path = session.settings, due.tenant_id, due.path
-    document = _verified(session, tenant, path)
+    document = verified_decision(session, tenant, path)
     rail = None
     if settings.payouts == "live":
         rail = _rail(session, document.livemode, document.platform_account_id)
-    rechecks = Rechecks(session, path, document, verify=_verified, journal=journal, rail=rail)
+    rechecks = Rechecks(
+        session, path, document, verify=verified_decision, journal=journal, rail=rail
+    )
     decision = VerifiedDecision(
         tenant_id=tenant,
         decision_sha256=document.decision_sha256,
@@ -182,7 +184,12 @@ def _enforce_one(
     )
 
 
-def _verified(session: Session, tenant: str, path: Path) -> DecisionDocument:
+def verified_decision(session: Session, tenant: str, path: Path) -> DecisionDocument:
+    """The decision in a file, verified now against this home's keys.
+
+    Raises:
+        PayoutRefused: It does not verify, is not for this tenant or livemode, or not for now.
+    """
     now = session.clock()
     with path.open("rb") as handle:
         data = handle.read(MAX_DECISION_BYTES + 1)

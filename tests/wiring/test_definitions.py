@@ -71,6 +71,9 @@ def test_dbt_tests_are_asset_checks(definitions: dg.Definitions) -> None:
     assert "marts/reconciliation_drift:row_rules" in checks
     assert "publication/published:no_open_breaks" in checks
     assert "packets/issued:packets_verify" in checks
+    assert "publication/published:evidence_allows_payouts" in checks
+    assert "enforcement/gate_decisions:newest_decisions_verify" in checks
+    assert "enforcement/payouts:every_payment_has_an_outcome" in checks
     assert len(checks) > 100
 
 

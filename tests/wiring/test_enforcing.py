@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from dagster_project import enforcing
+from dagster_project.payout_checks import payout_checks
 from dagster_project.pipeline import land_rail
+from dagster_project.resources import Wiring
 from dagster_project.runs import begin
 from ingest.errors import PayoutRefused, TieoutError
 from ingest.payouts.home import binding_of
@@ -222,12 +225,12 @@ def test_a_payout_that_the_kernel_paid_itself_is_adopted_and_not_paid_again(
 def test_a_newer_decision_ends_the_one_being_carried_out(office: Office) -> None:
     older = office.decide(payout("pa"), payout("pb"))
     session = office.session
-    document = enforcing._verified(session, TENANT, older)
+    document = enforcing.verified_decision(session, TENANT, older)
     rechecks = enforcing.Rechecks(
         session,
         older,
         document,
-        verify=enforcing._verified,
+        verify=enforcing.verified_decision,
         journal=office.journal(),
         rail=None,
     )
@@ -241,9 +244,14 @@ def test_a_newer_decision_ends_the_one_being_carried_out(office: Office) -> None
 def test_a_decision_file_changed_under_our_hands_pays_no_further(office: Office) -> None:
     path = office.decide(payout())
     session = office.session
-    document = enforcing._verified(session, TENANT, path)
+    document = enforcing.verified_decision(session, TENANT, path)
     rechecks = enforcing.Rechecks(
-        session, path, document, verify=enforcing._verified, journal=office.journal(), rail=None
+        session,
+        path,
+        document,
+        verify=enforcing.verified_decision,
+        journal=office.journal(),
+        rail=None,
     )
     other = office.decide(payout(amount=1_000))
     other.replace(path)
@@ -372,3 +380,42 @@ def test_dry_run_asks_the_rail_nothing_and_reads_controls_again(office: Office) 
     states = {result.payout_key: result.state for result in office.enforce()}
     assert sorted(states.values()) == ["dry_run", "held"]
     assert office.paid() == []
+
+
+# What the UI shows of it.
+
+
+def _shown(office: Office, name: str) -> tuple[bool, str]:
+    """One check as the UI would run it: whether it passed, and what it says."""
+    (check,) = [each for each in payout_checks() if {key.name for key in each.check_keys} == {name}]
+    result = check(dg.build_op_context(), wiring=Wiring(opened=office.session))
+    return result.passed, f"{result.description or ''} {' '.join(result.metadata)}"
+
+
+def test_a_check_shows_payments_without_an_outcome(office: Office, faults: Faults) -> None:
+    assert _shown(office, "every_payment_has_an_outcome")[0]
+    _cut_off(office, faults)
+    assert _shown(office, "every_payment_has_an_outcome") == (False, f" {TENANT}: unknown")
+    office.enforce()
+    assert _shown(office, "every_payment_has_an_outcome")[0]
+
+
+def test_a_check_shows_decisions_that_do_not_verify(office: Office) -> None:
+    path = office.decide(payout())
+    assert _shown(office, "newest_decisions_verify")[0]
+    path.write_bytes(b"{}")
+    passed, said = _shown(office, "newest_decisions_verify")
+    assert not passed
+    assert TENANT in said
+
+
+def test_a_check_says_what_it_cannot_read(office: Office) -> None:
+    office.pay(payout())
+    journal = office.session.home.root / "journal" / "payouts.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-40])
+    passed, said = _shown(office, "every_payment_has_an_outcome")
+    assert not passed
+    assert "payouts.jsonl" in said
+    passed, said = _shown(office, "evidence_allows_payouts")
+    assert not passed
+    assert "no published file" in said

@@ -1,0 +1,54 @@
+"""The whole flow for one tenant, ten times over, with nothing edited by hand in between."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dagster_project import enforcing
+from dagster_project.home import prepare_home
+from dagster_project.marts import Marts
+from ingest.payouts.journal import Journal
+from tests.wiring.conftest import type_command
+
+TENANT = "tenant_aurora"
+TIMES = 10
+
+
+def _state(home: Path) -> dict[str, object]:
+    """What must not differ from one repetition to the next."""
+    opened = prepare_home(home)
+    with Marts.published(opened) as marts:
+        verdicts = {
+            (row["period"], row["currency"]): row["verdict"]
+            for row in marts.rows("reconciliation_runs", tenant_id=TENANT)
+        }
+        gates = {
+            row["payout_key"]: (row["decision"], row["held_codes"], row["release_cents"])
+            for row in marts.rows("payout_gates", tenant_id=TENANT)
+        }
+    journal = Journal(home)
+    paid = {
+        standing.row.payout_key: (standing.state, standing.row.transfer_id)
+        for standing in journal.standings(TENANT)
+    }
+    return {"verdicts": verdicts, "gates": gates, "paid": paid}
+
+
+@pytest.mark.slow
+def test_ten_runs_reconcile_sign_decide_and_pay_once_without_a_manual_edit(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    states = []
+    for _ in range(TIMES):
+        answer = type_command(home, "run", "--tenant", TENANT, "--json", TIEOUT_PAYOUTS="live")
+        assert answer.code in (0, 1), answer
+        assert "Got:" not in answer.err, answer
+        states.append(_state(home))
+        assert enforcing.pending_decisions(prepare_home(home)) == []
+    assert states[0]["paid"], "a flow that pays nothing would repeat anything"
+    assert all(state == states[0] for state in states[1:])

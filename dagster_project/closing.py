@@ -24,13 +24,17 @@ from dagster_project.runs import Run, new_run_id
 from dagster_project.session import Session
 from dagster_project.shelf import issued, newest
 from ingest.controls import AUDIT, RESTATEMENTS
+from ingest.errors import TieoutError
 from ingest.landing import new_batch_id
+from ingest.payouts.journal import Journal
+from ingest.payouts.outbox import announce_reached
 from ingest.tables import BREAKS, GATE_EVALUATIONS, PACKETS, RUN_LOG, TableSpec
 
 __all__ = ["land_acts"]
 
 _DRIFT: Final = "reconciliation_drift"
 _GATES: Final = "payout_gates"
+_SUBMISSIONS: Final = "payout_submissions"
 
 
 def land_acts(session: Session, run: Run) -> dict[str, int]:
@@ -61,8 +65,27 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
         )
         for spec, rows in tables:
             landed[spec.table] = _land_new(session, spec, rows, batch_id, now)
+        _announce(session, marts)
     landed[AUDIT.table] = land_audit(session, now, batch_id)
     return landed
+
+
+def _announce(session: Session, marts: Marts) -> None:
+    """Tells the kernel's outbox how far the rail shows our payments to have come."""
+    if _SUBMISSIONS not in marts.names():
+        return
+    reached: dict[str, list[tuple[str, str, datetime]]] = {}
+    for row in marts.rows(_SUBMISSIONS, state="submitted"):
+        if row["rail_state"] is not None:
+            event = (str(row["payout_key"]), str(row["rail_state"]), row["rail_state_at"])
+            reached.setdefault(str(row["tenant_id"]), []).append(event)
+    journal = Journal(session.home.root)
+    for tenant, events in reached.items():
+        try:
+            announce_reached(journal, tenant, events)
+        except TieoutError as error:
+            # The next close-out makes it up; landing what was done must not wait for it.
+            session.progress("outbox", f"{tenant}: {error}")
 
 
 def _land_new(

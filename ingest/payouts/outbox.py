@@ -14,7 +14,7 @@ dropped.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from ingest.payouts import durable
 from ingest.payouts.journal import Journal
 from ingest.payouts.standing import JournalRow
 
-__all__ = ["EVENT_ORDER", "Outbox", "announce_submitted"]
+__all__ = ["EVENT_ORDER", "Outbox", "announce_reached", "announce_submitted"]
 
 EVENT_ORDER: Final = ("submitted", "confirmed", "reversed")
 _MAX_BYTES: Final = 512 * 1024 * 1024
@@ -137,6 +137,28 @@ def announce_submitted(journal: Journal, tenant_id: str) -> int:
         and standing.row.transfer_id is not None
         and standing.row.operation_id not in announced
     )
+
+
+def announce_reached(
+    journal: Journal, tenant_id: str, reached: Iterable[tuple[str, str, datetime]]
+) -> int:
+    """Write how far the rail shows paid payouts to have come; return how many events were new.
+
+    Args:
+        reached: Payout key, `confirmed` or `reversed`, and when; what the journal does not know as
+            paid is left out.
+    """
+    outbox = Outbox(journal.home, tenant_id)
+    known = {(event["operationId"], event["eventType"]) for event in outbox.events()}
+    standings = {s.row.payout_key: s for s in journal.standings(tenant_id)}
+    written = 0
+    for payout_key, event_type, at in reached:
+        standing = standings.get(payout_key)
+        if standing is None or standing.state != "submitted" or standing.row.transfer_id is None:
+            continue
+        if (standing.row.operation_id, event_type) not in known:
+            written += outbox.reach(event_type, standing.row, at=at)
+    return written
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

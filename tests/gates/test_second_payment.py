@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.gates.conftest import Warehouse
 from tests.gates.identities import payout_key
-from tests.gates.landed import World, planted
+from tests.gates.landed import AS_OF, World, planted
 from tests.gates.partner import Partner
 
 LATER = {"generatedAt": "2026-04-10T00:00:00.000Z"}
@@ -37,6 +39,24 @@ def paid_already(world: World) -> None:
     nameless.transfer(None, 8000, meta_payout_key=None)
     reversed_ = Partner(world, "t_paid_reversed")
     reversed_.transfer(reversed_.pay(), 8000, amount_reversed=8000, reversed=True)
+
+
+@planted
+def submitted(world: World) -> None:
+    for name, sent, over in (
+        ("seen", 8000, {}),
+        ("partly_reversed", 8000, {"amount_reversed": 10}),
+        ("reversed", 8000, {"amount_reversed": 8000, "reversed": True}),
+        ("another_amount", 7999, {}),
+    ):
+        partner = Partner(world, f"t_submitted_{name}")
+        key = partner.pay()
+        transfer = partner.transfer(key, sent, **over)
+        if name == "reversed":
+            partner.reversal(transfer, 8000, at=AS_OF - timedelta(days=2))
+        partner.journal(key, 8000, "submitted", transfer_id=transfer, currency="usd")
+    unseen = Partner(world, "t_submitted_unseen")
+    unseen.journal(unseen.pay(), 8000, "submitted", transfer_id="tr_not_listed_yet")
 
 
 @planted
@@ -135,3 +155,19 @@ def test_a_releasable_payout_names_each_source_it_uses_up_and_no_fee(
         ("receipt", "rcpt_pa_2026-03_USD", 10_000)
     ]
     assert warehouse.rows("select * from payout_sources where tenant_id = 't_paid_operation'") == []
+
+
+def test_a_submission_is_confirmed_or_reversed_by_its_very_transfer_alone(
+    warehouse: Warehouse,
+) -> None:
+    rows = warehouse.rows("select * from payout_submissions where tenant_id like 't_submitted_%'")
+    states = {row["tenant_id"].removeprefix("t_submitted_"): row["rail_state"] for row in rows}
+    assert states == {
+        "seen": "confirmed",
+        "partly_reversed": "confirmed",
+        "reversed": "reversed",
+        "another_amount": None,
+        "unseen": None,
+    }
+    (row,) = [row for row in rows if row["rail_state"] == "reversed"]
+    assert f"{row['rail_state_at']:%Y-%m-%d}" == f"{AS_OF - timedelta(days=2):%Y-%m-%d}"

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import JournalError
 from ingest.payouts import durable
-from ingest.payouts.outbox import Outbox, announce_submitted
+from ingest.payouts.outbox import Outbox, announce_reached, announce_submitted
 from tests.payouts.desk import Crash, Desk, payout
 
 
@@ -49,6 +49,29 @@ def test_missing_predecessors_come_first_and_nothing_comes_twice(desk: Desk) -> 
     assert kinds(desk) == ["submitted", "confirmed", "reversed"]
     assert [event["seq"] for event in box(desk).events()] == [1, 2, 3]
     assert [event["reasonCode"] for event in box(desk).events()] == [None, None, "chargeback"]
+
+
+def test_what_the_rail_shows_of_our_payments_is_told_once_and_of_others_never(desk: Desk) -> None:
+    desk.rail.faults.extend(["none", "none", "cut_before"])
+    paid, again, unclear = payout(), payout("pb"), payout("pc")
+    desk.pay(paid, again, unclear)
+    at = desk.clock.now
+    reached = [
+        (paid.payout_key, "confirmed", at),
+        (again.payout_key, "reversed", at),
+        (unclear.payout_key, "confirmed", at),
+        ("nobody's", "confirmed", at),
+    ]
+    assert announce_reached(desk.journal(), "t1", reached) == 3
+    assert announce_reached(desk.journal(), "t1", reached) == 0
+    told = [(event["operationId"], event["eventType"]) for event in box(desk).events()]
+    assert told == [
+        (paid.operation_id, "submitted"),
+        (again.operation_id, "submitted"),
+        (paid.operation_id, "confirmed"),
+        (again.operation_id, "confirmed"),
+        (again.operation_id, "reversed"),
+    ]
 
 
 def test_another_transfer_for_the_operation_is_not_written(desk: Desk) -> None:

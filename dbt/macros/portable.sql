@@ -39,6 +39,22 @@
     cast((cast({{ amount }} as decimal(19, 0)) * cast({{ part }} as decimal(19, 0))) div nullif({{ whole }}, 0) as bigint)
 {%- endmacro %}
 
+{#- A decimal text as billionths; null where it is none. Its whole part must fit nine digits. -#}
+{% macro billionths(text) -%}
+    cast(
+        case when {{ text }} like '%.%' then
+            split_part({{ text }}, '.', 1) || substr(rpad(split_part({{ text }}, '.', 2), 9, '0'), 1, 9)
+        else {{ text }} || '000000000' end
+        as bigint
+    )
+{%- endmacro %}
+
+{#- An amount at a rate in billionths, rounded half up; a negative amount mirrors its positive one. -#}
+{% macro at_rate(amount, rate) -%}
+    (case when {{ amount }} < 0 then -1 else 1 end
+    * {{ share_of('2 * abs(' ~ amount ~ ') + 1', rate, '2000000000') }})
+{%- endmacro %}
+
 {#- A stable id: a prefix and 24 hex digits of a sha256 over the parts, absent parts marked. -#}
 {% macro hash_id(prefix, parts) -%}
     '{{ prefix }}_' || substr({{ sha256_hex(join_parts(parts)) }}, 1, 24)

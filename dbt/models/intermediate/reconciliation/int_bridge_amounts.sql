@@ -78,7 +78,34 @@ inherited as (
     from {{ ref('int_movement_outcomes') }}
     where
         scope = 'inherits_parent'
-        and movement_type <> 'refund'
+        and (movement_type <> 'refund' or is_returned)
+),
+
+-- A converted movement leaves the kernel's currency here and arrives in the balance's there.
+converted_out as (
+    select
+        tenant_id,
+        period,
+        claimed_currency as currency,
+        75 as line_no,
+        'converted' as line_code,
+        -converted_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where is_converted
+),
+
+converted_in as (
+    select
+        tenant_id,
+        period,
+        currency,
+        75 as line_no,
+        'converted' as line_code,
+        explained_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where
+        is_converted
+        and not is_returned
 ),
 
 internal_to_rail as (
@@ -144,6 +171,10 @@ final as (
     select * from internal_to_rail
     union all
     select * from fees
+    union all
+    select * from converted_out
+    union all
+    select * from converted_in
     union all
     select * from moved_out
     union all

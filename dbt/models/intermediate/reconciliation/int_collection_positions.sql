@@ -1,15 +1,17 @@
 -- grain: one charge of a tenant in one currency that the kernel or the rail knows: expected, collected, open
 with collected as (
     select
-        transactions.source_object_id as charge_id,
-        transactions.currency,
-        {{ sum_cents('transactions.amount_cents') }} as collected_cents,
-        min(transactions.created_at) as collected_at
-    from {{ ref('stg_stripe__balance_transactions') }} as transactions
+        object_id as charge_id,
+        claimed_currency as currency,
+        {{ sum_cents('claimed_cents') }} as collected_cents,
+        min(occurred_at) as collected_at,
+        max(case when is_converted then 1 else 0 end) = 1 as is_converted
+    from {{ ref('int_movements_linked') }}
     where
-        transactions.is_platform
-        and transactions.reporting_category = 'charge'
-    group by transactions.source_object_id, transactions.currency
+        is_platform
+        and movement_type = 'collection'
+        and not is_repeat
+    group by object_id, claimed_currency
 ),
 
 other_currency as (
@@ -31,26 +33,29 @@ joined as (
         expected.*,
         coalesce(collected.collected_cents, 0) as collected_cents,
         collected.collected_at,
+        coalesce(collected.is_converted, false) as is_converted,
         other_currency.collected_currency,
-        coalesce(of_party.stripe_complete, of_rail.stripe_complete, false) as stripe_complete,
+        owners.charge_id is null as is_contested,
+        coalesce(completeness.stripe_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_collections') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
+    -- A charge that two tenants claim backs neither: one receipt a charge, once.
+    left join {{ ref('int_charge_owners') }} as owners
+        on
+            expected.charge_id = owners.charge_id
+            and expected.tenant_id = owners.tenant_id
     left join collected
         on
-            expected.charge_id = collected.charge_id
+            owners.charge_id = collected.charge_id
             and expected.currency = collected.currency
     left join other_currency
         on
             expected.tenant_id = other_currency.tenant_id
             and expected.charge_id = other_currency.charge_id
             and expected.currency = other_currency.currency
-    left join {{ ref('int_party_completeness') }} as of_party
-        on
-            expected.tenant_id = of_party.tenant_id
-            and expected.party_id = of_party.party_id
-    left join {{ ref('int_source_completeness') }} as of_rail
-        on of_rail.tenant_id = '_platform'
+    left join {{ ref('int_source_completeness') }} as completeness
+        on expected.tenant_id = completeness.tenant_id
 ),
 
 final as (
@@ -67,12 +72,14 @@ final as (
         case when collected_cents < expected_cents then collected_cents else expected_cents end as matched_cents,
         case when collected_cents < expected_cents then expected_cents - collected_cents else 0 end as open_cents,
         case when collected_cents > expected_cents then collected_cents - expected_cents else 0 end as excess_cents,
+        is_converted,
         receipted_at,
         collected_at,
         expected_by,
         case
             when collected_cents = expected_cents then null
             when not stripe_complete and collected_cents < expected_cents then 'SOURCE_INCOMPLETE'
+            when is_contested then 'AMBIGUOUS_MATCH'
             when collected_currency is not null then 'CURRENCY_MISMATCH'
             when collected_cents > expected_cents then 'AMOUNT_OVER'
             when collected_at is null and as_of < expected_by then 'TIMING'

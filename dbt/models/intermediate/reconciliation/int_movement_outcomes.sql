@@ -3,22 +3,25 @@ with coded as (
     select
         *,
         case
-            when has_sign_mismatch then 'SIGN_MISMATCH'
             when scope = 'unmapped' then 'UNCLASSIFIED'
+            when is_repeat then 'DUPLICATE_EXTERNAL'
+            when is_returned then null
+            when object_type is null and scope in ('kernel_required', 'inherits_parent') then 'REFERENCE_MISSING'
             when movement_type = 'payout' and payout_key is not null then excess_code
             when movement_type = 'payout' then coalesce(unmatched_code, 'MISSING_INTERNAL')
             when movement_type = 'payout_reversal' and payout_key is not null and operation_reversed then null
             when movement_type = 'payout_reversal' and payout_key is not null then 'STATUS_CONFLICT'
             when movement_type = 'payout_reversal' then coalesce(unmatched_code, 'MISSING_INTERNAL')
+            when charge_is_contested then 'AMBIGUOUS_MATCH'
             when movement_type = 'collection' and collection_expected_cents is not null and collection_code = 'AMOUNT_OVER'
-                then 'AMOUNT_OVER'
+                then case when not is_converted then 'AMOUNT_OVER' end
             when movement_type = 'collection' and collection_expected_cents is not null then null
             when movement_type = 'collection' and linked_currency is not null then 'CURRENCY_MISMATCH'
             when movement_type = 'collection' then 'MISSING_INTERNAL'
             when movement_type in ('dispute', 'dispute_reversal') and not charge_is_owned then 'DISPUTE_NOT_BOOKED'
             when scope = 'inherits_parent' and not charge_is_owned then 'MISSING_INTERNAL'
-            when movement_type = 'refund' and coalesce(refund_allocated_cents, 0) <> -amount_cents then 'MISSING_INTERNAL'
-        end as amount_code,
+            when movement_type = 'refund' and coalesce(refund_allocated_cents, 0) <> -claimed_cents then 'MISSING_INTERNAL'
+        end as fit_code,
         case
             when movement_type = 'payout' and payout_code not in ('TIMING') then payout_code
             when movement_type = 'payout' then check_code
@@ -27,18 +30,19 @@ with coded as (
     from {{ ref('int_movement_parents') }}
 ),
 
+-- How much of the movement its own direction leaves unexplained.
 measured as (
     select
         *,
         case
-            when amount_code is null then 0
-            when movement_type = 'payout' and payout_key is not null and not has_sign_mismatch then -excess_cents
-            when movement_type = 'collection' and amount_code = 'AMOUNT_OVER'
-                then amount_cents - collection_matched_cents
-            when movement_type = 'refund' and amount_code = 'MISSING_INTERNAL' and charge_is_owned
-                then amount_cents + coalesce(refund_allocated_cents, 0)
-            else amount_cents
-        end as break_cents
+            when fit_code is null then fx_variance_cents
+            when is_repeat or scope = 'unmapped' then directed_cents
+            when movement_type = 'payout' and payout_key is not null then -excess_cents
+            when movement_type = 'collection' and fit_code = 'AMOUNT_OVER' then directed_cents - collection_matched_cents
+            when movement_type = 'refund' and fit_code = 'MISSING_INTERNAL' and charge_is_owned and not is_converted
+                then directed_cents + coalesce(refund_allocated_cents, 0)
+            else directed_cents
+        end as unfit_cents
     from coded
 ),
 
@@ -69,16 +73,31 @@ final as (
         net_cents,
         explained_fee_cents,
         fee_variance_cents,
-        break_cents,
-        amount_cents - break_cents as explained_cents,
+        amount_cents - directed_cents + unfit_cents as break_cents,
+        directed_cents - unfit_cents as explained_cents,
         currency,
         object_amount_cents,
         object_currency,
+        is_returned,
+        is_converted,
+        claimed_currency,
+        case
+            when not is_converted or is_repeat then 0
+            when movement_type = 'refund' then -coalesce(refund_allocated_cents, 0)
+            when collection_expected_cents is not null then claimed_cents
+            else 0
+        end as converted_cents,
         occurred_at,
         available_on,
-        amount_code,
         case
-            when amount_code is not null then amount_code
+            when has_sign_mismatch then 'SIGN_MISMATCH'
+            when fit_code is not null then fit_code
+            when fx_variance_cents <> 0 then 'FX_VARIANCE'
+        end as amount_code,
+        case
+            when has_sign_mismatch then 'SIGN_MISMATCH'
+            when fit_code is not null then fit_code
+            when fx_variance_cents <> 0 then 'FX_VARIANCE'
             when fee_variance_cents <> 0 then 'FEE_VARIANCE'
             when group_code is not null then group_code
         end as reason_code

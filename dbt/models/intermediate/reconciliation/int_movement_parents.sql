@@ -60,21 +60,25 @@ final as (
         refunds.period as refund_period,
         refunds.allocated_cents as refund_allocated_cents,
         refunds.receipt_id as refund_receipt_id,
-        matches.unmatched_code
+        matches.unmatched_code,
+        contested.charge_id is not null as charge_is_contested,
+        returned.refund_id is not null as is_returned
     from movements
     left join {{ ref('int_charge_owners') }} as charge_owners
         on movements.charge_id = charge_owners.charge_id
     left join {{ ref('int_collection_positions') }} as collections
         on
             movements.charge_id = collections.charge_id
-            and movements.currency = collections.currency
+            and movements.claimed_currency = collections.currency
             and charge_owners.tenant_id = collections.tenant_id
     left join linked_charges
         on movements.charge_id = linked_charges.charge_id
     left join {{ ref('int_transfer_matches') }} as matches
         on movements.transfer_id = matches.transfer_id
     left join {{ ref('int_transfer_allocations') }} as allocations
-        on movements.transfer_id = allocations.transfer_id
+        on
+            movements.transfer_id = allocations.transfer_id
+            and not movements.is_repeat
     left join {{ ref('int_payout_positions') }} as positions
         on
             allocations.tenant_id = positions.tenant_id
@@ -85,6 +89,12 @@ final as (
             and allocations.payout_key = checks.payout_key
     left join {{ ref('int_refund_allocations') }} as refunds
         on movements.movement_id = refunds.movement_id
+    left join {{ ref('int_contested_charges') }} as contested
+        on movements.charge_id = contested.charge_id
+    left join {{ ref('int_returned_refunds') }} as returned
+        on
+            movements.account_id = returned.account_id
+            and movements.object_id = returned.refund_id
 )
 
 select *

@@ -8,18 +8,70 @@ with dispute_rows as (
     group by account_id, balance_transaction_id
 ),
 
+-- A balance transaction without a source is found by the object that names it.
+naming_objects as (
+    select
+        objects.account_id,
+        objects.balance_transaction_id,
+        min(objects.object_id) as object_id
+    from {{ ref('int_rail_objects') }} as objects
+    inner join {{ ref('stg_stripe__balance_transactions') }} as transactions
+        on
+            objects.account_id = transactions.account_id
+            and objects.balance_transaction_id = transactions.balance_transaction_id
+    where transactions.source_object_id is null
+    group by objects.account_id, objects.balance_transaction_id
+    having count(*) = 1
+),
+
 sourced as (
     select
         transactions.*,
-        coalesce(transactions.source_object_id, dispute_rows.dispute_id) as object_id
+        coalesce(transactions.source_object_id, dispute_rows.dispute_id, naming_objects.object_id) as object_id
     from {{ ref('stg_stripe__balance_transactions') }} as transactions
     left join dispute_rows
         on
             transactions.account_id = dispute_rows.account_id
             and transactions.balance_transaction_id = dispute_rows.balance_transaction_id
+    left join naming_objects
+        on
+            transactions.account_id = naming_objects.account_id
+            and transactions.balance_transaction_id = naming_objects.balance_transaction_id
 ),
 
-final as (
+-- An object of the rail moves money once in each direction; only disputes move it in several parts.
+moved_again as (
+    select
+        sourced.account_id,
+        sourced.object_id,
+        sourced.reporting_category
+    from sourced
+    inner join {{ ref('movement_scope') }} as scopes
+        on sourced.reporting_category = scopes.reporting_category
+    where
+        sourced.object_id is not null
+        and scopes.moves_once
+    group by sourced.account_id, sourced.object_id, sourced.reporting_category
+    having count(*) > 1
+),
+
+repeats as (
+    select
+        sourced.account_id,
+        sourced.balance_transaction_id,
+        row_number() over (
+            partition by sourced.account_id, sourced.object_id, sourced.reporting_category
+            order by sourced.created_at asc nulls last, sourced.balance_transaction_id asc nulls last
+        ) as movement_rank
+    from sourced
+    inner join moved_again
+        on
+            sourced.account_id = moved_again.account_id
+            and sourced.object_id = moved_again.object_id
+            and sourced.reporting_category = moved_again.reporting_category
+),
+
+joined as (
     select
         sourced.account_id || ':' || sourced.balance_transaction_id as movement_id,
         sourced.account_id,
@@ -47,7 +99,15 @@ final as (
         objects.object_id is not null
         and objects.expected_sign <> 0
         and scopes.movement_type in ('collection', 'payout', 'payout_reversal', 'refund', 'bank_payout', 'topup')
-        and objects.expected_sign * sourced.amount_cents < 0 as has_sign_mismatch
+        and objects.expected_sign * sourced.amount_cents < 0 as has_sign_mismatch,
+        coalesce(repeats.movement_rank, 1) > 1 as is_repeat,
+        case
+            when
+                objects.object_currency <> sourced.currency
+                and scopes.movement_type in ('collection', 'refund')
+                and sourced.exchange_rate_text is not null
+                then {{ billionths('sourced.exchange_rate_text') }}
+        end as exchange_rate_billionths
     from sourced
     left join {{ ref('movement_scope') }} as scopes
         on sourced.reporting_category = scopes.reporting_category
@@ -59,6 +119,46 @@ final as (
         on
             sourced.account_id = fees.account_id
             and sourced.balance_transaction_id = fees.balance_transaction_id
+    left join repeats
+        on
+            sourced.account_id = repeats.account_id
+            and sourced.balance_transaction_id = repeats.balance_transaction_id
+),
+
+-- A converted movement meets the kernel in its object's currency; the balance's follows from the rate.
+converted as (
+    select
+        *,
+        -- What the movement would be if it ran the way of its object.
+        case when has_sign_mismatch then -amount_cents else amount_cents end as directed_cents,
+        exchange_rate_billionths is not null as is_converted,
+        case
+            when exchange_rate_billionths is not null then object_currency
+            else currency
+        end as claimed_currency,
+        case
+            when exchange_rate_billionths is not null then expected_sign * object_amount_cents
+            when has_sign_mismatch then -amount_cents
+            else amount_cents
+        end as claimed_cents,
+        case
+            when exchange_rate_billionths is not null
+                then case when has_sign_mismatch then -amount_cents else amount_cents end
+                - {{ at_rate('(expected_sign * object_amount_cents)', 'exchange_rate_billionths') }}
+            else 0
+        end as conversion_gap_cents
+    from joined
+),
+
+final as (
+    select
+        converted.*,
+        case
+            when abs(converted.conversion_gap_cents) > run.conversion_tolerance_cents then converted.conversion_gap_cents
+            else 0
+        end as fx_variance_cents
+    from converted
+    cross join {{ ref('stg_tieout__run') }} as run
 )
 
 select *

@@ -171,6 +171,72 @@ restated_items as (
     where amount_cents <> certified_cents
 ),
 
+excess_items as (
+    select
+        tenant_id,
+        'collection_excess' as item_kind,
+        charge_id || ':' || currency as item_key,
+        party_id,
+        period,
+        currency,
+        open_code as reason_code,
+        expected_cents,
+        collected_cents as actual_cents,
+        excess_cents as balance_effect_cents,
+        excess_cents as unexplained_cents,
+        receipt_id as kernel_object_id,
+        charge_id as rail_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        receipted_at as since_at,
+        expected_by
+    from {{ ref('int_collection_positions') }}
+    where
+        is_converted
+        and excess_cents > 0
+),
+
+rail_items as (
+    select
+        tenant_id,
+        'rail_' || check_kind as item_kind,
+        account_id || ':' || object_id as item_key,
+        party_id,
+        period,
+        currency,
+        reason_code,
+        expected_cents,
+        actual_cents,
+        balance_effect_cents,
+        abs(expected_cents - actual_cents) as unexplained_cents,
+        cast(null as {{ dbt.type_string() }}) as kernel_object_id,
+        object_id as rail_object_id,
+        payout_key,
+        created_at as since_at,
+        expected_by
+    from {{ ref('int_rail_checks') }}
+),
+
+kernel_items as (
+    select
+        tenant_id,
+        'kernel_' || check_kind as item_kind,
+        object_key as item_key,
+        party_id,
+        period,
+        currency,
+        reason_code,
+        expected_cents,
+        actual_cents,
+        0 as balance_effect_cents,
+        abs(expected_cents - actual_cents) as unexplained_cents,
+        kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as rail_object_id,
+        payout_key,
+        since_at,
+        since_at as expected_by
+    from {{ ref('int_kernel_checks') }}
+),
+
 items as (
     select * from payout_items
     union all
@@ -185,6 +251,12 @@ items as (
     select * from fee_items
     union all
     select * from restated_items
+    union all
+    select * from excess_items
+    union all
+    select * from rail_items
+    union all
+    select * from kernel_items
 ),
 
 final as (

@@ -1,9 +1,21 @@
 -- grain: one payout key and check of its own sources that fails: what the payout should have been by its sources
-with positions as (
+with reversed_payouts as (
+    select
+        allocations.tenant_id,
+        allocations.payout_key,
+        {{ sum_cents('reversed.reversed_cents') }} as reversed_cents
+    from {{ ref('int_transfer_allocations') }} as allocations
+    inner join {{ ref('int_transfer_reversed') }} as reversed
+        on allocations.transfer_id = reversed.transfer_id
+    group by allocations.tenant_id, allocations.payout_key
+),
+
+positions as (
     select
         positions.*,
         mapping.linked_cents,
         mapping.has_link_variance,
+        coalesce(reversed.reversed_cents, 0) as reversed_cents,
         coalesce(links.holdback_links, 0) > 0 as has_holdback_links,
         coalesce(fees.withheld_cents, 0) - coalesce(fees.due_cents, 0) as overcharged_cents
     from {{ ref('int_payout_positions') }} as positions
@@ -15,6 +27,10 @@ with positions as (
         on
             positions.tenant_id = links.tenant_id
             and positions.payout_key = links.payout_key
+    left join reversed_payouts as reversed
+        on
+            positions.tenant_id = reversed.tenant_id
+            and positions.payout_key = reversed.payout_key
     left join {{ ref('int_platform_fees') }} as fees
         on
             positions.tenant_id = fees.tenant_id
@@ -77,8 +93,24 @@ late as (
         and late_transfers > 0
 ),
 
+unreversed as (
+    select
+        tenant_id,
+        payout_key,
+        'STATUS_CONFLICT' as reason_code,
+        0 as expected_cents,
+        settled_cents - reversed_cents as actual_cents,
+        settled_cents - reversed_cents as unexplained_cents
+    from positions
+    where
+        operation_reversed
+        and settled_cents > reversed_cents
+),
+
 final as (
     select * from opposite
+    union all
+    select * from unreversed
     union all
     select * from linked
     union all

@@ -21,7 +21,7 @@ final as (
         fee_links.tenant_id,
         fee_links.payout_key,
         -{{ sum_cents('fee_links.amount_cents') }} as withheld_cents,
-        {{ sum_cents(int_div('fee_links.released_amount_cents * run.platform_fee_bps', '10000')) }} as due_cents
+        {{ sum_cents(share_of('fee_links.released_amount_cents', 'run.platform_fee_bps', '10000')) }} as due_cents
     from fee_links
     cross join {{ ref('stg_tieout__run') }} as run
     group by fee_links.tenant_id, fee_links.payout_key

@@ -8,7 +8,10 @@ with objects as (
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        1 as expected_sign
+        1 as expected_sign,
+        is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__charges') }}
 
     union all
@@ -21,7 +24,10 @@ with objects as (
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        -1 as expected_sign
+        -1 as expected_sign,
+        is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__refunds') }}
 
     union all
@@ -34,7 +40,10 @@ with objects as (
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        0 as expected_sign
+        0 as expected_sign,
+        is_platform,
+        cast(null as {{ dbt.type_string() }}) as balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__disputes') }}
 
     union all
@@ -47,7 +56,10 @@ with objects as (
         transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        -1 as expected_sign
+        -1 as expected_sign,
+        is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__transfers') }}
 
     union all
@@ -60,7 +72,10 @@ with objects as (
         transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        1 as expected_sign
+        1 as expected_sign,
+        true as is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__transfer_reversals') }}
 
     union all
@@ -73,7 +88,10 @@ with objects as (
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        -1 as expected_sign
+        -1 as expected_sign,
+        is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__payouts') }}
 
     union all
@@ -86,7 +104,10 @@ with objects as (
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        1 as expected_sign
+        1 as expected_sign,
+        is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__topups') }}
 
     union all
@@ -99,7 +120,10 @@ with objects as (
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         amount_cents as object_amount_cents,
         currency as object_currency,
-        1 as expected_sign
+        1 as expected_sign,
+        is_platform,
+        balance_transaction_id,
+        created_at
     from {{ ref('stg_stripe__application_fees') }}
 ),
 

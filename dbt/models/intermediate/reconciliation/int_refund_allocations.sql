@@ -3,9 +3,9 @@ with refunds as (
     select
         movements.movement_id,
         movements.charge_id,
-        movements.currency,
+        movements.claimed_currency as currency,
         movements.occurred_at,
-        -movements.amount_cents as refunded_cents,
+        -movements.claimed_cents as refunded_cents,
         expected.tenant_id,
         expected.receipt_id,
         expected.period,
@@ -14,15 +14,21 @@ with refunds as (
     inner join {{ ref('int_expected_refunds') }} as expected
         on
             movements.charge_id = expected.charge_id
-            and movements.currency = expected.currency
+            and movements.claimed_currency = expected.currency
     inner join {{ ref('int_charge_owners') }} as owners
         on
             expected.charge_id = owners.charge_id
             and expected.tenant_id = owners.tenant_id
+    left join {{ ref('int_returned_refunds') }} as returned
+        on
+            movements.account_id = returned.account_id
+            and movements.object_id = returned.refund_id
     where
         movements.is_platform
         and movements.movement_type = 'refund'
-        and movements.amount_cents < 0
+        and movements.claimed_cents < 0
+        and not movements.is_repeat
+        and returned.refund_id is null
 ),
 
 ordered as (

@@ -10,6 +10,16 @@ with transfers as (
     where transfers.is_platform
 ),
 
+-- The first code by name where two checks doubt one movement.
+rail_checks as (
+    select
+        movement_id,
+        min(reason_code) as reason_code
+    from {{ ref('int_rail_checks') }}
+    where movement_id is not null
+    group by movement_id
+),
+
 transfer_legs as (
     select
         platform_leg.movement_id as platform_movement_id,
@@ -49,16 +59,16 @@ platform_legs as (
         case
             when outcomes.movement_type = 'payout' then coalesce(mapping.kernel_reference_type, 'none')
             when outcomes.scope = 'rail_internal' then 'none'
-            when outcomes.amount_code = 'MISSING_INTERNAL' or outcomes.amount_code = 'DISPUTE_NOT_BOOKED' then 'none'
+            when outcomes.amount_code in ('MISSING_INTERNAL', 'DISPUTE_NOT_BOOKED', 'REFERENCE_MISSING', 'DUPLICATE_EXTERNAL') then 'none'
             when outcomes.movement_type = 'payout_reversal' then coalesce(mapping.kernel_reference_type, 'none')
             else 'receipt'
         end as kernel_reference_type,
         case
-            when outcomes.reason_code is null then 'ok'
+            when coalesce(outcomes.reason_code, rail_checks.reason_code) is null then 'ok'
             when codes.verdict_effect = 'warning' then 'ok'
             else 'break'
         end as outcome,
-        outcomes.reason_code
+        coalesce(outcomes.reason_code, rail_checks.reason_code) as reason_code
     from {{ ref('int_movement_outcomes') }} as outcomes
     left join transfer_legs
         on outcomes.movement_id = transfer_legs.platform_movement_id
@@ -66,8 +76,10 @@ platform_legs as (
         on
             outcomes.tenant_id = mapping.tenant_id
             and outcomes.payout_key = mapping.payout_key
+    left join rail_checks
+        on outcomes.movement_id = rail_checks.movement_id
     left join {{ ref('reason_codes') }} as codes
-        on outcomes.reason_code = codes.reason_code
+        on coalesce(outcomes.reason_code, rail_checks.reason_code) = codes.reason_code
 ),
 
 connected_legs as (
@@ -92,13 +104,15 @@ connected_legs as (
         linked.occurred_at,
         linked.available_on,
         'none' as kernel_reference_type,
-        'ok' as outcome,
-        cast(null as {{ dbt.type_string() }}) as reason_code
+        case when rail_checks.reason_code is null then 'ok' else 'break' end as outcome,
+        rail_checks.reason_code
     from {{ ref('int_movements_linked') }} as linked
     left join {{ ref('int_account_owners') }} as owners
         on linked.account_id = owners.account_id
     left join transfer_legs
         on linked.movement_id = transfer_legs.connected_movement_id
+    left join rail_checks
+        on linked.movement_id = rail_checks.movement_id
     where not linked.is_platform
 ),
 

@@ -76,8 +76,15 @@ joined as (
         residuals.currency,
         residuals.residual_cents,
         coalesce(gross.gross_cents, 0) as gross_cents,
-        coalesce(gross.unexplained_cents, 0) as unexplained_cents,
-        coalesce(gross.pending_cents, 0) as pending_cents,
+        -- Two checks may doubt the same money; it can be unexplained only once.
+        case
+            when gross.unexplained_cents > gross.gross_cents then gross.gross_cents
+            else coalesce(gross.unexplained_cents, 0)
+        end as unexplained_cents,
+        case
+            when gross.pending_cents > gross.gross_cents then gross.gross_cents
+            else coalesce(gross.pending_cents, 0)
+        end as pending_cents,
         coalesce(items.open_breaks, 0) as open_breaks,
         coalesce(items.warnings, 0) as warnings,
         coalesce(items.pending_items, 0) as pending_items,

@@ -1,0 +1,127 @@
+-- grain: one dispute of the platform whose status and money disagree
+with movements as (
+    select
+        account_id,
+        object_id as dispute_id,
+        balance_transaction_id,
+        movement_id,
+        amount_cents,
+        currency
+    from {{ ref('int_movements_linked') }}
+    where
+        is_platform
+        and movement_type in ('dispute', 'dispute_reversal')
+        and object_id is not null
+),
+
+-- The dispute's own list is read with its status, so that neither can be older than the other.
+listed as (
+    select
+        listed.account_id,
+        listed.dispute_id,
+        listed.balance_transaction_id,
+        listed.amount_cents,
+        listed.currency,
+        listed.created_at
+    from {{ ref('stg_stripe__dispute_balance_transactions') }} as listed
+),
+
+moved as (
+    select
+        coalesce(movements.account_id, listed.account_id) as account_id,
+        coalesce(movements.dispute_id, listed.dispute_id) as dispute_id,
+        coalesce(movements.amount_cents, listed.amount_cents) as amount_cents,
+        coalesce(movements.currency, listed.currency) as currency,
+        movements.movement_id,
+        case when movements.movement_id is null then listed.balance_transaction_id end as unswept_id,
+        listed.created_at
+    from movements
+    full outer join listed
+        on
+            movements.account_id = listed.account_id
+            and movements.balance_transaction_id = listed.balance_transaction_id
+),
+
+summed as (
+    select
+        account_id,
+        dispute_id,
+        {{ sum_cents('case when amount_cents < 0 then -amount_cents end') }} as withdrawn_cents,
+        {{ sum_cents('amount_cents') }} as net_cents,
+        {{ sum_cents('case when unswept_id is not null then abs(amount_cents) end') }} as unswept_cents,
+        count(distinct currency) as currencies,
+        min(currency) as currency,
+        min(movement_id) as movement_id,
+        max(case when unswept_id is not null then created_at end) as unswept_at
+    from moved
+    group by account_id, dispute_id
+),
+
+joined as (
+    select
+        disputes.account_id,
+        disputes.dispute_id,
+        disputes.charge_id,
+        disputes.currency,
+        disputes.amount_cents as said_cents,
+        disputes.created_at,
+        disputes.dispute_status,
+        coalesce(summed.withdrawn_cents, 0) as withdrawn_cents,
+        -coalesce(summed.net_cents, 0) as kept_cents,
+        coalesce(summed.unswept_cents, 0) as unswept_cents,
+        summed.movement_id,
+        coalesce(summed.unswept_at, disputes.created_at) as since_at,
+        summed.dispute_id is not null and (summed.currencies > 1 or summed.currency <> disputes.currency) as is_converted,
+        run.as_of,
+        run.rail_booking_days
+    from {{ ref('stg_stripe__disputes') }} as disputes
+    cross join {{ ref('stg_tieout__run') }} as run
+    left join summed
+        on
+            disputes.account_id = summed.account_id
+            and disputes.dispute_id = summed.dispute_id
+    where disputes.is_platform
+),
+
+judged as (
+    select
+        *,
+        case
+            when dispute_status like 'warning%' or dispute_status = 'won' then 0
+            else said_cents
+        end as due_cents,
+        {{ add_days('since_at', 'rail_booking_days') }} as expected_by,
+        case
+            when unswept_cents > 0 then case
+                when as_of < {{ add_days('since_at', 'rail_booking_days') }} then 'TIMING' else 'MISSING_EXTERNAL'
+            end
+            when dispute_status = 'prevented' then null
+            when dispute_status in ('won') or dispute_status like 'warning%'
+                then case when kept_cents > 0 then 'STATUS_CONFLICT' end
+            when withdrawn_cents = 0 then 'DISPUTE_NOT_BOOKED'
+            when kept_cents = 0 then 'STATUS_CONFLICT'
+            when is_converted then null
+            when kept_cents > said_cents then 'AMOUNT_OVER'
+            when kept_cents < said_cents then 'AMOUNT_UNDER'
+        end as reason_code
+    from joined
+),
+
+final as (
+    select
+        account_id,
+        dispute_id,
+        charge_id,
+        currency,
+        movement_id,
+        created_at,
+        expected_by,
+        reason_code,
+        case when unswept_cents > 0 then unswept_cents else due_cents end as expected_cents,
+        case when unswept_cents > 0 then 0 else kept_cents end as actual_cents
+    from judged
+    where reason_code is not null
+)
+
+select *
+from final

@@ -1,0 +1,227 @@
+-- grain: one kernel artifact that another artifact of the kernel contradicts, where no payout item says so already
+with receipts as (
+    select *
+    from {{ ref('stg_kernel__settlement_receipts') }}
+    where verdict <> 'mismatch'
+),
+
+receipt_parties as (
+    select
+        tenant_id,
+        receipt_id,
+        min(party_id) as party_id,
+        max(currency) as link_currency,
+        {{ sum_cents('amount_cents') }} as linked_cents
+    from {{ ref('int_charge_sources') }}
+    group by tenant_id, receipt_id
+),
+
+receipt_checks as (
+    select
+        receipts.tenant_id,
+        receipts.receipt_id,
+        parties.party_id,
+        receipts.currency,
+        coalesce(receipts.settled_at, receipts.created_at) as since_at,
+        receipts.amount_cents as whole_cents,
+        receipts.released_amount_cents + receipts.refunded_amount_cents as parts_cents,
+        receipts.receipt_status,
+        settlements.released_amount_cents as settled_cents,
+        receipts.released_amount_cents as released_cents,
+        parties.linked_cents
+    from receipts
+    left join receipt_parties as parties
+        on
+            receipts.tenant_id = parties.tenant_id
+            and receipts.receipt_id = parties.receipt_id
+    left join {{ ref('stg_kernel__agent_run_settlements') }} as settlements
+        on
+            receipts.tenant_id = settlements.tenant_id
+            and receipts.settlement_id = settlements.settlement_id
+            and receipts.receipt_id = settlements.current_receipt_id
+            and settlements.verdict <> 'mismatch'
+),
+
+found as (
+    select
+        tenant_id,
+        'receipt_parts' as check_kind,
+        receipt_id as object_key,
+        party_id,
+        {{ period_of('since_at') }} as period,
+        currency,
+        whole_cents as expected_cents,
+        parts_cents as actual_cents,
+        receipt_id as kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        since_at
+    from receipt_checks
+    where
+        receipt_status <> 'locked'
+        and whole_cents <> parts_cents
+
+    union all
+
+    select
+        tenant_id,
+        'receipt_settlement' as check_kind,
+        receipt_id as object_key,
+        party_id,
+        {{ period_of('since_at') }} as period,
+        currency,
+        settled_cents as expected_cents,
+        released_cents as actual_cents,
+        receipt_id as kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        since_at
+    from receipt_checks
+    where
+        settled_cents <> released_cents
+        and whole_cents = parts_cents
+
+    union all
+
+    select
+        tenant_id,
+        'receipt_charges' as check_kind,
+        receipt_id as object_key,
+        party_id,
+        {{ period_of('since_at') }} as period,
+        currency,
+        whole_cents as expected_cents,
+        linked_cents as actual_cents,
+        receipt_id as kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        since_at
+    from receipt_checks
+    where
+        linked_cents <> whole_cents
+        and whole_cents = parts_cents
+
+    union all
+
+    select
+        positions.tenant_id,
+        'operation' as check_kind,
+        operations.operation_id as object_key,
+        positions.party_id,
+        positions.period,
+        positions.currency,
+        positions.expected_cents,
+        operations.amount_cents as actual_cents,
+        operations.operation_id as kernel_object_id,
+        positions.payout_key,
+        positions.generated_at as since_at
+    from {{ ref('stg_kernel__money_rail_operations') }} as operations
+    inner join {{ ref('int_payout_positions') }} as positions
+        on
+            operations.tenant_id = positions.tenant_id
+            and operations.payout_key = positions.payout_key
+    where
+        operations.operation_state not in ('failed', 'cancelled')
+        and operations.direction = 'payout'
+        and positions.open_code is null
+        and (operations.amount_cents <> positions.expected_cents or operations.currency <> positions.currency)
+
+    union all
+
+    select
+        instructions.tenant_id,
+        'statement' as check_kind,
+        instructions.artifact_id as object_key,
+        instructions.party_id,
+        instructions.period,
+        instructions.currency,
+        statements.payout_cents as expected_cents,
+        instructions.amount_cents as actual_cents,
+        instructions.artifact_id as kernel_object_id,
+        instructions.payout_key,
+        instructions.generated_at as since_at
+    from {{ ref('stg_kernel__payout_instructions') }} as instructions
+    inner join {{ ref('stg_kernel__party_statements') }} as statements
+        on
+            instructions.tenant_id = statements.tenant_id
+            and instructions.statement_hash = statements.artifact_hash
+    inner join {{ ref('int_payout_mapping') }} as mapping
+        on
+            instructions.tenant_id = mapping.tenant_id
+            and instructions.payout_key = mapping.payout_key
+    where
+        instructions.verdict <> 'mismatch'
+        and statements.verdict <> 'mismatch'
+        and not mapping.has_link_variance
+        and instructions.amount_cents <> statements.payout_cents
+),
+
+-- An operation in another currency differs although its amount may not.
+coded as (
+    select
+        *,
+        case
+            when actual_cents > expected_cents then 'AMOUNT_OVER'
+            when actual_cents < expected_cents then 'AMOUNT_UNDER'
+            else 'CURRENCY_MISMATCH'
+        end as reason_code
+    from found
+),
+
+hold_checks as (
+    select
+        adjustments.tenant_id,
+        'adjustment' as check_kind,
+        adjustments.adjustment_id as object_key,
+        holds.party_id,
+        {{ period_of('adjustments.created_at') }} as period,
+        adjustments.currency,
+        case
+            when adjustments.currency <> holds.currency then 'CURRENCY_MISMATCH'
+            when adjustments.amount_cents <> holds.hold_cents then 'HOLDBACK_VARIANCE'
+            else 'STATUS_CONFLICT'
+        end as reason_code,
+        holds.hold_cents as expected_cents,
+        adjustments.amount_cents as actual_cents,
+        adjustments.adjustment_id as kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        adjustments.created_at as since_at
+    from {{ ref('stg_kernel__settlement_adjustments') }} as adjustments
+    inner join {{ ref('int_hold_positions') }} as holds
+        on
+            adjustments.tenant_id = holds.tenant_id
+            and adjustments.hold_hash = holds.hold_hash
+    where
+        adjustments.verdict <> 'mismatch'
+        and (
+            adjustments.amount_cents <> holds.hold_cents
+            or adjustments.currency <> holds.currency
+            or (adjustments.adjustment_kind = 'holdback_release' and holds.hold_status <> 'released')
+            or (adjustments.adjustment_kind = 'holdback_refund' and holds.hold_status <> 'refunded')
+        )
+),
+
+final as (
+    select
+        tenant_id,
+        check_kind,
+        object_key,
+        party_id,
+        period,
+        currency,
+        reason_code,
+        expected_cents,
+        actual_cents,
+        kernel_object_id,
+        payout_key,
+        since_at
+    from coded
+
+    union all
+
+    select * from hold_checks
+
+    union all
+
+    select * from {{ ref('int_link_checks') }}
+)
+
+select *
+from final

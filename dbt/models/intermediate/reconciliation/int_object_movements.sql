@@ -1,0 +1,52 @@
+-- grain: one object of an account that says a balance transaction moved it: what it says, and what the balance says
+with moved as (
+    select
+        account_id,
+        object_id,
+        min(movement_id) as movement_id,
+        min(currency) as currency,
+        {{ sum_cents('directed_cents') }} as moved_cents,
+        max(case when is_converted or currency <> object_currency then 1 else 0 end) = 1 as is_other_currency
+    from {{ ref('int_movements_linked') }}
+    where
+        not is_repeat
+        and movement_type in ('collection', 'refund', 'payout', 'payout_reversal', 'bank_payout', 'topup', 'application_fee')
+    group by account_id, object_id
+),
+
+final as (
+    select
+        objects.account_id,
+        objects.is_platform,
+        objects.object_id,
+        objects.object_type,
+        objects.charge_id,
+        objects.transfer_id,
+        objects.object_currency as currency,
+        objects.created_at,
+        {{ add_days('objects.created_at', 'run.rail_booking_days') }} as expected_by,
+        moved.movement_id,
+        objects.expected_sign * objects.object_amount_cents as said_cents,
+        coalesce(moved.moved_cents, 0) as moved_cents,
+        case
+            when moved.movement_id is null and run.as_of < {{ add_days('objects.created_at', 'run.rail_booking_days') }} then 'TIMING'
+            when moved.movement_id is null then 'MISSING_EXTERNAL'
+            when moved.is_other_currency and objects.object_type in ('charge', 'refund') then null
+            when moved.is_other_currency then 'CURRENCY_MISMATCH'
+            when abs(moved.moved_cents) > abs(objects.object_amount_cents) then 'AMOUNT_OVER'
+            when abs(moved.moved_cents) < abs(objects.object_amount_cents) then 'AMOUNT_UNDER'
+        end as reason_code
+    from {{ ref('int_rail_objects') }} as objects
+    cross join {{ ref('stg_tieout__run') }} as run
+    left join moved
+        on
+            objects.account_id = moved.account_id
+            and objects.object_id = moved.object_id
+    where
+        objects.balance_transaction_id is not null
+        and objects.expected_sign <> 0
+        and (moved.moved_cents is null or moved.moved_cents <> objects.expected_sign * objects.object_amount_cents)
+)
+
+select *
+from final

@@ -56,8 +56,9 @@ found as (
         cast(null as {{ dbt.type_string() }}) as payout_key,
         since_at
     from receipt_checks
+    -- A receipt of a reversal says only what it gave back itself.
     where
-        receipt_status <> 'locked'
+        receipt_status = 'released'
         and whole_cents <> parts_cents
 
     union all
@@ -76,7 +77,8 @@ found as (
         since_at
     from receipt_checks
     where
-        settled_cents <> released_cents
+        receipt_status = 'released'
+        and settled_cents <> released_cents
         and whole_cents = parts_cents
 
     union all
@@ -96,7 +98,7 @@ found as (
     from receipt_checks
     where
         linked_cents <> whole_cents
-        and whole_cents = parts_cents
+        and (receipt_status <> 'released' or whole_cents = parts_cents)
 
     union all
 
@@ -208,7 +210,7 @@ final as (
         currency,
         reason_code,
         expected_cents,
-        actual_cents,
+        case when reason_code = 'CURRENCY_MISMATCH' then 0 else actual_cents end as actual_cents,
         kernel_object_id,
         payout_key,
         since_at

@@ -100,7 +100,7 @@ differing as (
             and checks.reason_code = 'FEE_VARIANCE'
     where
         compared.reason_code is not null
-        and not mapping.has_link_variance
+        and (not mapping.has_link_variance or compared.reason_code = 'CURRENCY_MISMATCH')
         and (compared.reason_code <> 'FEE_VARIANCE' or checks.payout_key is null)
 ),
 
@@ -133,8 +133,8 @@ final as (
         period,
         currency,
         reason_code,
-        source_cents as expected_cents,
-        abs(amount_cents) as actual_cents,
+        case when reason_code = 'CURRENCY_MISMATCH' then abs(amount_cents) else source_cents end as expected_cents,
+        case when reason_code = 'CURRENCY_MISMATCH' then 0 else abs(amount_cents) end as actual_cents,
         source_id as kernel_object_id,
         payout_key,
         generated_at as since_at

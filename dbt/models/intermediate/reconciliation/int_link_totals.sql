@@ -26,14 +26,20 @@ with sources as (
     where verdict <> 'mismatch'
 ),
 
+-- A link in another currency adds nothing to the instruction: currencies are never netted.
 links as (
     select
         links.tenant_id,
         links.payout_key,
         links.source_type,
-        links.amount_cents,
-        links.source_type in ('receipt', 'adjustment', 'holdback') and sources.source_id is null as is_unresolved
+        case when links.currency = expected.currency then links.amount_cents else 0 end as amount_cents,
+        (links.source_type in ('receipt', 'adjustment', 'holdback') and sources.source_id is null)
+        or links.currency <> expected.currency as is_unresolved
     from {{ ref('stg_kernel__receipt_payout_links') }} as links
+    inner join {{ ref('int_expected_payouts') }} as expected
+        on
+            links.tenant_id = expected.tenant_id
+            and links.payout_key = expected.payout_key
     left join sources
         on
             links.tenant_id = sources.tenant_id

@@ -78,6 +78,7 @@ final as (
         currency,
         object_amount_cents,
         object_currency,
+        is_repeat,
         is_returned,
         is_converted,
         claimed_currency,

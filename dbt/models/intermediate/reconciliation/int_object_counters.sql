@@ -1,4 +1,4 @@
--- grain: one charge or transfer whose own count of what was given back differs from the parts
+-- grain: one charge, transfer or refund whose own word about what was given back differs from the parts
 with refunds as (
     select
         account_id,
@@ -16,6 +16,16 @@ reversals as (
         {{ sum_cents('amount_cents') }} as parts_cents
     from {{ ref('stg_stripe__transfer_reversals') }}
     group by account_id, transfer_id
+),
+
+returned as (
+    select
+        account_id,
+        object_id as refund_id,
+        {{ sum_cents('amount_cents') }} as returned_cents
+    from {{ ref('int_movements_linked') }}
+    where movement_type = 'refund_failure'
+    group by account_id, object_id
 ),
 
 final as (
@@ -58,6 +68,29 @@ final as (
     where
         transfers.is_platform
         and transfers.reversed_cents <> coalesce(reversals.parts_cents, 0)
+
+    union all
+
+    -- A refund that failed gives its money back to the balance, and only such a one does.
+    select
+        refunds.account_id,
+        refunds.refund_id as object_id,
+        'refund' as object_type,
+        refunds.charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        refunds.currency,
+        refunds.created_at,
+        case when refunds.refund_status in ('failed', 'canceled') then refunds.amount_cents else 0 end as counted_cents,
+        case when returned.refund_id is not null then refunds.amount_cents else 0 end as parts_cents
+    from {{ ref('stg_stripe__refunds') }} as refunds
+    left join returned
+        on
+            refunds.account_id = returned.account_id
+            and refunds.refund_id = returned.refund_id
+    where
+        refunds.is_platform
+        and refunds.balance_transaction_id is not null
+        and (refunds.refund_status in ('failed', 'canceled')) <> (returned.refund_id is not null)
 )
 
 select *

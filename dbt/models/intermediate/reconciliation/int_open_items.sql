@@ -116,7 +116,7 @@ movement_items as (
         case when break_cents < 0 then -break_cents else break_cents end as unexplained_cents,
         kernel_object_id,
         case
-            when movement_type = 'payout_reversal' then transfer_id
+            when movement_type = 'payout_reversal' then coalesce(transfer_id, object_id, balance_transaction_id)
             else coalesce(object_id, balance_transaction_id)
         end as rail_object_id,
         payout_key,

@@ -3,10 +3,12 @@ with reversed_payouts as (
     select
         allocations.tenant_id,
         allocations.payout_key,
-        {{ sum_cents('reversed.reversed_cents') }} as reversed_cents
+        {{ sum_cents('transfers.reversed_cents') }} as reversed_cents
     from {{ ref('int_transfer_allocations') }} as allocations
-    inner join {{ ref('int_transfer_reversed') }} as reversed
-        on allocations.transfer_id = reversed.transfer_id
+    inner join {{ ref('stg_stripe__transfers') }} as transfers
+        on
+            allocations.account_id = transfers.account_id
+            and allocations.transfer_id = transfers.transfer_id
     group by allocations.tenant_id, allocations.payout_key
 ),
 

@@ -41,6 +41,15 @@ odd_cents as (
     group by transfer_id
 ),
 
+-- What the balance does not show was not paid, whatever its transfer says.
+shown as (
+    select distinct transfer_id
+    from {{ ref('int_movement_outcomes') }}
+    where
+        movement_type = 'payout'
+        and not is_repeat
+),
+
 shares as (
     select
         shares.tenant_id,
@@ -51,6 +60,8 @@ shares as (
         coalesce(taken_back.share_cents, 0)
         + case when taken_back.source_rank = 1 then odd_cents.rest_cents else 0 end as reversed_cents
     from {{ ref('int_payout_references') }} as shares
+    inner join shown
+        on shares.transfer_id = shown.transfer_id
     left join taken_back
         on
             shares.transfer_id = taken_back.transfer_id

@@ -29,10 +29,14 @@ transfer_legs as (
         on
             transfers.account_id = platform_leg.account_id
             and transfers.transfer_id = platform_leg.object_id
+            and platform_leg.movement_type = 'payout'
+            and not platform_leg.is_repeat
     inner join {{ ref('int_movements_linked') }} as connected_leg
         on
             transfers.destination_account_id = connected_leg.account_id
             and transfers.destination_payment_id = connected_leg.object_id
+            and connected_leg.movement_type = 'collection'
+            and not connected_leg.is_repeat
 ),
 
 platform_legs as (

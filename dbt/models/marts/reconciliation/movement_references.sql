@@ -15,7 +15,9 @@ payout_sources as (
     from required
     inner join {{ ref('int_payout_references') }} as shares
         on required.transfer_id = shares.transfer_id
-    where required.movement_type = 'payout'
+    where
+        required.movement_type = 'payout'
+        and not required.is_repeat
 ),
 
 collection_sources as (
@@ -31,7 +33,9 @@ collection_sources as (
             required.tenant_id = sources.tenant_id
             and required.charge_id = sources.charge_id
             and required.currency = sources.currency
-    where required.movement_type = 'collection'
+    where
+        required.movement_type = 'collection'
+        and not required.is_repeat
 ),
 
 sourced as (

@@ -1,0 +1,122 @@
+"""Every check fires on its fault, with the right code, grain and amount, and on nothing else.
+
+Belongs here: claims about the one build over all corrupted tenants. Does not belong here: how a
+fault is made (kinds_*.py) or compared (harness.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.harness import Case, Outcome, confuse, run
+from tests.mutation.kinds import KINDS, Expected
+
+SEEDS_FOLDER = Path(__file__).resolve().parents[2] / "dbt" / "seeds"
+# What no change of one tenant's landed money can bring about; other tests reach these.
+REACHED_ELSEWHERE = {
+    "TIMING",  # tests/warehouse/test_scenarios.py: instructions that are not due
+    "RESTATED",  # a certified figure that changed, which takes two people's lines
+}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """One tenant a kind and some without a fault, in one build."""
+    return run(tmp_path_factory.mktemp("mutation") / "home", random_worlds=25)
+
+
+def _require_all_said(outcome: Outcome) -> None:
+    assert outcome.failures == []
+    assert {case.kind: case.missed for case in outcome.cases if case.missed} == {}
+    assert outcome.unexpected == []
+    assert all(planted == said for planted, said in outcome.confusion)
+
+
+def test_every_kind_of_corruption_is_said_as_it_is_and_nothing_else_is(outcome: Outcome) -> None:
+    assert len(KINDS) >= 90
+    assert {case.kind for case in outcome.cases} == set(KINDS)
+    _require_all_said(outcome)
+
+
+def test_every_reason_code_is_reached(outcome: Outcome) -> None:
+    with (SEEDS_FOLDER / "reason_codes.csv").open(newline="") as file:
+        codes = {row["reason_code"] for row in csv.DictReader(file)}
+    reached = {said for _, said in outcome.confusion} - {"nothing"}
+    assert codes - reached == REACHED_ELSEWHERE
+
+
+def test_every_bridge_ends_at_nought_over_corrupted_money(outcome: Outcome) -> None:
+    rows = outcome.rows("select * from reconciliation_bridge where line_code = 'residual'")
+    tenants = {case.tenant_id for case in outcome.cases} | set(outcome.random_tenants)
+    assert tenants <= {row["tenant_id"] for row in rows}
+    assert {row["amount_cents"] for row in rows} == {0}
+
+
+def test_a_world_without_faults_is_explained_to_the_last_cent(outcome: Outcome) -> None:
+    drawn = [
+        row
+        for row in outcome.rows("select * from reconciliation_runs")
+        if row["tenant_id"].startswith("random_")
+    ]
+    assert {row["tenant_id"] for row in drawn} == set(outcome.random_tenants)
+    assert {(row["explained_bps"], row["open_breaks"], row["pending_items"]) for row in drawn} == {
+        (10_000, 0, 0)
+    }
+    moved = outcome.rows(
+        "select distinct outcome, leg from money_movements where tenant_id like 'random_%'"
+    )
+    assert {(row["outcome"], row["leg"]) for row in moved} == {
+        ("ok", "platform"),
+        ("ok", "connected"),
+    }
+
+
+def test_offsetting_errors_leave_no_gross_money_explained(outcome: Outcome) -> None:
+    offsetting = {"transfers_swap_amounts", "charges_swap_amounts", "links_swap_amounts"}
+    for case in outcome.cases:
+        if case.kind in offsetting:
+            assert sum(wanted.drift for wanted in case.expected) == 0
+            rows = outcome.rows(
+                f"select sum(unexplained_cents) as cents from reconciliation_runs "
+                f"where tenant_id = '{case.tenant_id}'"
+            )
+            assert rows[0]["cents"] == sum(abs(wanted.drift) for wanted in case.expected)
+
+
+def test_the_comparison_itself_can_fail() -> None:
+    wanted = Expected("AMOUNT_OVER", -700, rail="tr_1")
+    row = {
+        "tenant_id": "t",
+        "outcome": "break",
+        "reason_code": "AMOUNT_OVER",
+        "drift_cents": -700,
+        "currency": "USD",
+        "rail_object_id": "tr_1",
+        "kernel_object_id": None,
+        "payout_key": None,
+        "party_id": None,
+    }
+    said = ("AMOUNT_OVER", "AMOUNT_OVER")
+    assert confuse([Case("k", "t", [wanted])], [row]) == (Counter({said: 1}), [])
+    for changed in (
+        {"drift_cents": -699},
+        {"reason_code": "AMOUNT_UNDER"},
+        {"rail_object_id": "tr_2"},
+        {"tenant_id": "other"},
+        {"outcome": "pending"},
+    ):
+        case = Case("k", "t", [wanted])
+        confusion, left = confuse([case], [row | changed])
+        assert (case.missed, left) == ([wanted], [row | changed])
+        assert said not in confusion
+
+
+@pytest.mark.slow
+def test_every_kind_over_several_seeds_and_many_worlds(tmp_path: Path) -> None:
+    outcome = run(tmp_path / "home", seeds=3, random_worlds=300)
+    assert len(outcome.cases) == 3 * len(KINDS)
+    _require_all_said(outcome)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from dagster_project import building
 from dagster_project.home import Home, read_state
 from dagster_project.index_page import write_index
+from dagster_project.kernel_evidence import kernel_evidence
 from dagster_project.manifest import Manifest
 from dagster_project.marts import Marts
 from dagster_project.pipeline import is_current
@@ -51,6 +52,9 @@ _PACKET_TABLES: Final = (
     findings.EXPOSURE,
     "drill_records",
     "holdback_rollforward",
+    "kernel_chargebacks",
+    "kernel_reconcile_mismatches",
+    "kernel_reconcile_summaries",
     "money_movements",
     "open_item_rollforward",
     "source_control_totals",
@@ -126,6 +130,7 @@ def _issue(
         if previous
         else None,
         supersedes=last.packet_sha256 if last else None,
+        kernel=kernel_evidence(marts, tenant, period),
         **_claims(marts, tenant, period),
     )
     signer = packet_signer(session.settings, home)

@@ -87,7 +87,7 @@ def chargebacks(marts: Marts, wanted: Wanted, *, every_period: bool) -> Iterator
     parties: dict[tuple[str, str, str], list[Row]] = {}
     views = {wanted.period or ALL_TIME}
     for row in marts.rows("kernel_chargebacks", party_id=wanted.party_id):
-        place = (str(row["tenant_id"]), str(row["provider_id"]), str(row["query_period"]))
+        place = (str(row["tenant_id"]), str(row["provider_id"]), str(row["period"]))
         parties.setdefault(place, []).append(row)
         if every_period and wanted.period is None:
             views.add(place[2])

@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evidence import canonical, container, findings, plan, statement, sums, tables
+from evidence import (
+    canonical,
+    container,
+    findings,
+    kernel_packet,
+    plan,
+    statement,
+    sums,
+    tables,
+)
 from evidence.errors import Refusal, show
 from evidence.signatures import Signer, sign_envelope, sign_sshsig
 
@@ -61,6 +70,8 @@ class PacketSpec:
         supersedes: packet hash of the revision before; null exactly at revision 1.
         replay: how the tables are computed from which inputs; it then gives `run` its `inputs`
             and `code_sha256`. Without one nobody can compute the tables again.
+        kernel: the original's reports of the month, one a payout provider; the packet then holds
+            its run packet too, hashed and signed by the kernel's rule.
     """
 
     tenant_id: str
@@ -74,6 +85,7 @@ class PacketSpec:
     previous: statement.Link | Mapping[str, str] | None = None
     supersedes: str | None = None
     replay: plan.WrittenReplay | None = None
+    kernel: Sequence[kernel_packet.KernelEvidence] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,7 @@ def build_packet(
             `packet_too_big` beyond 1 GiB.
     """
     body, found, rows = _build_body(spec)
+    body |= kernel_packet.kernel_files(spec.kernel, spec.tenant_id, spec.period, signer)
     payload = _build_statement(spec, found, body)
     sha256 = canonical.sha256_hex(payload)
     files = body | {

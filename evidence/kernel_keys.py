@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from evidence import kernel_json, signatures
+from evidence import canonical, signatures
 from evidence.errors import Refusal
 from evidence.keys import public_key_from_pem, public_key_pem
 from evidence.signatures import Signer
@@ -71,7 +71,8 @@ def sign_document(
     """A document with `artifactHash` and `signature` as the kernel's own scripts write them.
 
     Args:
-        document: Without these two members.
+        document: Without these two members; of integers, texts and plain names alone, on which the
+            kernel's canonical form and the packet's are the same.
         signer: Signs the 32 raw bytes of the hash.
         key_id: The name a partner knows the key by; the kernel's convention when None.
 
@@ -79,7 +80,7 @@ def sign_document(
         The document with both members; the hash covers neither, so it is the same under every key.
     """
     body = {name: value for name, value in document.items() if name not in _OUTSIDE_HASH}
-    digest = hashlib.sha256(kernel_json.dumps(body).encode()).hexdigest()
+    digest = canonical.document_hash(body)
     signature = {
         "algorithm": "Ed25519",
         "keyId": key_id or key_id_of(signer.public_key),

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from evidence.kernel_reports import Document, Row, kernel_hash, locale_key
 
-__all__ = ["reconcile_report", "triage_key"]
+__all__ = ["reconcile_report", "report_hash", "triage_key"]
 
 _REPORT_SCHEMA: Final = "MoneyRailReconciliationReport.v1"
 _HASHED_SCHEMA: Final = "MoneyRailReconcileReport.v1"
+_HASHED_MEMBERS: Final = (
+    *("tenantId", "period", "providerId", "status", "summary", "mismatches", "checks"),
+    "blockingIssues",
+)
 _SOURCE_TYPE: Final = "money_rails_reconcile"
 _STATES: Final = ("initiated", "submitted", "confirmed", "failed", "cancelled", "reversed")
 _HASH_IN_KEY: Final = 24
@@ -135,7 +139,7 @@ def reconcile_report(summary: Row, mismatches: Iterable[Row]) -> Document:
     return {
         "schemaVersion": _REPORT_SCHEMA,
         **core,
-        "reportHash": kernel_hash({"schemaVersion": _HASHED_SCHEMA, **core}),
+        "reportHash": report_hash(core),
         "triageQueue": queue,
         "triageSummary": {
             "total": len(queue),
@@ -145,6 +149,12 @@ def reconcile_report(summary: Row, mismatches: Iterable[Row]) -> Document:
             "resolved": 0,
         },
     }
+
+
+def report_hash(report: Mapping[str, Any]) -> str:
+    """`reportHash` of a report: over its hashed members, whatever others stand beside them."""
+    core = {name: report.get(name) for name in _HASHED_MEMBERS}
+    return kernel_hash({"schemaVersion": _HASHED_SCHEMA, **core})
 
 
 def _mismatch_order(row: Row) -> tuple[object, ...]:

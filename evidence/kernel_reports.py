@@ -10,12 +10,11 @@ digits before letters, case only as a tie-break. Outside ASCII it falls back to 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from evidence import kernel_json
+from evidence import canonical
 
 __all__ = [
     "Document",
@@ -133,8 +132,12 @@ def billing_report(estimate: Row, charges: Iterable[Row]) -> Document:
 
 
 def kernel_hash(document: Document) -> str:
-    """sha256 of the kernel's canonical text of a document, as 64 lower-case hex digits."""
-    return hashlib.sha256(kernel_json.dumps(document).encode()).hexdigest()
+    """sha256 of a report's canonical text, as 64 lower-case hex digits.
+
+    A report has integers, texts and plain names alone, on which the kernel's canonical form and
+    the packet's are the same.
+    """
+    return canonical.sha256_hex(canonical.dumps(document))
 
 
 def kernel_time(moment: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ each check itself, and printing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from evidence import (
     canonical,
     container,
     findings,
+    kernel_packet,
     plan,
     proof,
     signatures,
@@ -141,6 +142,7 @@ class _Verification:
             found,
             entries,
         )
+        self._kernel(stated, signers)
         if sorted(found.currencies) != run["currencies"]:
             raise Refusal("spec_mismatch", f"got other currencies in {RUN_FILE} than in the tables")
         self.notes.append(
@@ -245,6 +247,18 @@ class _Verification:
                 raise Refusal("spec_mismatch", f"got {name} {show(run[name])} in {RUN_FILE}")
         return run
 
+    def _kernel(self, stated: statement.RunStatement, signers: Sequence[TrustedKey]) -> None:
+        keys = [key.public_key for key in signers]
+        providers = kernel_packet.check_kernel_files(
+            self._files, stated.tenant, stated.period, keys
+        )
+        if providers:
+            self.notes.append(
+                f"kernel: run packets of {providers} providers, hashes, chain and signatures by"
+                " the kernel's rule"
+            )
+            self.gaps.append("that the kernel's own reports follow from the tables beside them")
+
     def _plan(self) -> plan.Plan | None:
         data = self._files.get(plan.PLAN_FILE)
         return None if data is None else plan.read_plan(data)
@@ -260,7 +274,7 @@ class _Verification:
         if planned is not None:
             allowed |= plan.files_of(planned)
         for name in self._files:
-            if name not in allowed:
+            if name not in allowed and not kernel_packet.is_kernel_file(name):
                 raise Refusal("extra_file", f"got {name}, which the format does not know")
         found = findings.Findings(stated.tenant, stated.period)
         for name, entry in entries.items():

@@ -3,7 +3,7 @@ with final as (
     select
         tenant_id,
         provider_id,
-        query_period,
+        query_period as period,
         party_id,
         outstanding_cents,
         reversed_cents,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.conftest import (
-    Desk,
+from tests.conformance.conftest import Desk
+from tests.conformance.exported import (
     Exports,
     add_billing,
     add_exposure,

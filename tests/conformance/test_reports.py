@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from evidence.kernel_reports import locale_key
-from tests.conformance.conftest import (
-    Desk,
+from tests.conformance.conftest import Desk
+from tests.conformance.exported import (
     Exports,
     add_billing,
     add_event,

@@ -41,6 +41,8 @@ __all__ = ["History"]
 
 SOURCE: Final = "stripe"
 AUDIT_EVERY: Final = timedelta(days=7)
+# Movements never change; one that was missed is soon due in the account's balance, which ties out.
+MOVEMENTS_AUDITED: Final = timedelta(days=35)
 PAGE: Final = 100
 # Below a full page, so that a page of new objects still leaves it one request.
 ONE_PAGE: Final = 90
@@ -60,6 +62,7 @@ class _Known:
     months: dict[datetime, int] = field(default_factory=dict)
     named: dict[str, datetime | None] = field(default_factory=dict)
     orphaned: bool = False
+    audit_from: datetime = EPOCH
 
     @property
     def rows(self) -> int:
@@ -100,7 +103,7 @@ class History:
             complete = self._complete.get((endpoint.name, account.account_id), [])
             months = known.get(account.account_id)
             short = months is not None and sum(months.values()) <= ONE_PAGE
-            if self._full or (short and endpoint.audited):
+            if self._full or (short and endpoint.changes):
                 found.append(whole_slice(account, self._now))
             else:
                 found += new_slices(account, complete, self._now)
@@ -133,6 +136,7 @@ class History:
             named = {i: at for i, at in of_it.named.items() if at is None or at < start}
             recent = self._recent.get((endpoint.name, account.account_id), [])
             mine = [(part.start, part.end) for part in whole if part.account == account]
+            of_it.audit_from = EPOCH if endpoint.changes else self._now - MOVEMENTS_AUDITED
             found += self._chosen(account, of_it, named, merged_intervals([*recent, *mine]))
         return found
 
@@ -147,7 +151,7 @@ class History:
     ) -> list[Slice]:
         pages = -(-known.rows // PAGE)
         if known.orphaned or pages <= WHOLE_PAGES:
-            if not _covered((EPOCH, self._now - AUDIT_EVERY), recent):
+            if not _covered((known.audit_from, self._now - AUDIT_EVERY), recent):
                 return [whole_slice(account, self._now, "audit")]
             if known.orphaned or len(named) > pages:
                 return [whole_slice(account, self._now, "open")]
@@ -159,7 +163,8 @@ class History:
                 i for i, at in named.items() if isinstance(at, datetime) and start <= at < end
             ]
             rows = sum(n for month, n in known.months.items() if start <= month < end)
-            audit = not _covered((start, min(end, self._now - AUDIT_EVERY)), recent)
+            due = (max(start, known.audit_from), min(end, self._now - AUDIT_EVERY))
+            audit = not _covered(due, recent)
             if audit or len(within) > -(-rows // PAGE):
                 purpose = "audit" if audit else "open"
                 newest = end == self._now

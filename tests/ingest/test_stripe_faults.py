@@ -178,7 +178,10 @@ def test_retry_after_is_waited_for_and_told_to_the_other_processes(desk: Desk) -
 
 
 def test_an_hour_of_retry_after_is_not_waited_for(desk: Desk) -> None:
-    desk.server.faults.add("rate_limited", path="/v1/topups", retry_after_seconds=3_600)
+    platform = desk.rail.platform_id
+    desk.server.faults.add(
+        "rate_limited", path="/v1/topups", retry_after_seconds=3_600, account=platform
+    )
     assert slice_of(desk.pull(), "topups").status == "failed"
     assert desk.slept == []
 

@@ -30,6 +30,7 @@ MONTHS: Final = 12
 SALES_PER_PAYOUT: Final = 10
 # One payout, or one sale, in so many carries each kind of fault.
 SPACING: Final = 200
+ENDPOINTS: Final = ("accounts", "balance_transactions", "charges", "transfers", "balances")
 LANDED_AT: Final = "timestamp '2026-12-20 12:00:00'"
 
 
@@ -370,13 +371,14 @@ from payouts
 """,
     ("tieout", "coverage"): f"""
 select
-    'stripe' as source, '{PLATFORM}' as account_id, endpoint, null as tenant_id,
+    'stripe' as source, '{PLATFORM}' as account_id, true as is_platform, endpoint,
+    null as tenant_id,
     timestamp '1970-01-01' as slice_from, {LANDED_AT} as slice_to, 'complete' as status,
     {LANDED_AT} as started_at, {LANDED_AT} as finished_at, 'bench' as pull_id
-from (values ('charges'), ('transfers'), ('balance_transactions')) as lists (endpoint)
+from (values {", ".join(f"('{name}')" for name in ENDPOINTS)}) as lists (endpoint)
 union all
 select
-    'kernel', null, 'exports', tenant_id, timestamp '1970-01-01', {LANDED_AT}, 'complete',
+    'kernel', null, null, 'exports', tenant_id, timestamp '1970-01-01', {LANDED_AT}, 'complete',
     {LANDED_AT}, {LANDED_AT}, 'bench'
 from (select distinct tenant_id from payouts)
 """,

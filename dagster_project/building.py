@@ -103,14 +103,14 @@ def build(
     parsed_by: Home | None = None,
     on_node: Callable[[str], None] | None = None,
 ) -> BuildResult:
-    """Builds the warehouse for a run, or only the models that record acts.
+    """Builds the warehouse for a run from nothing, or anew the models that record acts.
 
     The caller holds the home's warehouse lock. Unit tests belong to the test suite.
 
     Args:
         home: The home.
         run: The run; its landing must be pinned.
-        acts: Build `tag:acts` alone.
+        acts: Build `tag:acts` alone, into the warehouse that the run built before.
         known_at: Later cut-off for acts of the run itself; the run's own when None.
         models: Build only these and what they rest on, without their tests.
         parsed_by: A home whose parsed project serves this one too.
@@ -125,7 +125,12 @@ def build(
         "known_at": _sql_time(known_at or run.known_at),
         "home_mode": home.mode,
     }
-    chosen = ["--select", ACTS] if acts else ["--exclude", ACTS]
+    # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
+    # dropping them and living with their holes costs a sixth of a build.
+    if not acts:
+        for file in home.warehouse.glob("*.duckdb*"):
+            file.unlink()
+    chosen = ["--select", ACTS] if acts else []
     if models:
         chosen = ["--select", *models, "--exclude-resource-type", "test"]
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]

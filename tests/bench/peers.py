@@ -1,7 +1,7 @@
 """pandas and datacompy (Polars) on the data of `big_world`, with their quality beside the seconds.
 
 Belongs here: what a careful user of either library would write in an afternoon. Does not belong
-here: anything of Tieout; this file runs in an interpreter that has only duckdb, pandas and datacompy:
+here: anything of Tieout; it runs in an interpreter that has duckdb, pandas and datacompy alone:
 
     make bench-peers        # builds build/peers and runs this on a world that `make bench` left
 
@@ -47,7 +47,7 @@ def _frames(root: Path) -> tuple[Any, Any, Any]:
 
 def _coded(both: Any) -> Any:
     """Codes from a merged frame with `amount_cents_x`, `_y` and the indicator `_merge`."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return np.select(
         [
@@ -79,9 +79,9 @@ def _pandas(expected: Any, actual: Any) -> tuple[float, Any]:
 
 
 def _datacompy(expected: Any, actual: Any) -> tuple[float, Any]:
-    import datacompy  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
-    import polars as pl  # noqa: PLC0415
+    import datacompy
+    import pandas as pd
+    import polars as pl
 
     left, right = pl.from_pandas(expected), pl.from_pandas(actual)
     started = time.perf_counter()
@@ -112,9 +112,7 @@ def _datacompy(expected: Any, actual: Any) -> tuple[float, Any]:
 def _quality(found: Any, truth: Any) -> str:
     both = truth.merge(found, on=[_KEY, "reason_code"], how="outer", indicator=True)
     counted = both["_merge"].value_counts()
-    return (
-        f"{counted['both']} right, {counted['left_only']} missed, {counted['right_only']} false"
-    )
+    return f"{counted['both']} right, {counted['left_only']} missed, {counted['right_only']} false"
 
 
 def main(arguments: list[str]) -> None:

@@ -1,12 +1,11 @@
 """Reading Stripe through its own SDK: an object or a list to its end, or an error that says why.
 
-Belongs here: the SDK client, the size limit on answers, rate limits and retries, paging, and the
-translation of every SDK error into ours. Does not belong here: which lists are read, what is kept
-of them, files.
+Belongs here: the SDK client, rate limits and retries, paging, and the translation of every SDK
+error into ours. Does not belong here: the bytes of an answer (`transport`), which lists are read,
+what is kept of them, files.
 
-The SDK writes every body to its log, so bodies do not show themselves. Its retries are switched
-off: it never retries a 429 and ignores Retry-After. No message repeats the body of an answer or the
-key; of a 403 only the name of the missing permission is taken.
+The SDK's retries are switched off: it never retries a 429 and ignores Retry-After. No message
+repeats the body of an answer or the key; of a 403 only the name of the missing permission is taken.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import orjson
 import stripe
 
 from ingest.errors import (
@@ -32,10 +32,10 @@ from ingest.errors import (
 )
 from ingest.limits import Limiter
 from ingest.stripe.shapes import JsonObject
+from ingest.stripe.transport import BoundedClient, BrokenAnswer
 
-__all__ = ["MAX_BODY_BYTES", "Page", "StripeReader"]
+__all__ = ["Page", "StripeReader"]
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 MAX_PAGES: Final = 1_000_000
 PAGE_LIMIT: Final = 100
 MAX_WAIT_SECONDS: Final = 60.0
@@ -110,7 +110,7 @@ class StripeReader:
             base_addresses={"api": self.place},
             stripe_version=self.version,
             max_network_retries=0,
-            http_client=_BoundedClient(
+            http_client=BoundedClient(
                 timeout=timeout_seconds,
                 # A proxy of the environment must not stand between us and this machine.
                 proxy={"http": "", "https": ""} if address.hostname in _LOOPBACK else None,
@@ -146,9 +146,9 @@ class StripeReader:
                 # The SDK's own text may quote the answer or a header, so it is not chained.
                 failure, wait_seconds = self._judge(error, path, attempt)
             else:
-                if isinstance(response.data, dict):
-                    version = response.headers.get("Stripe-Version") or self.version
-                    return _with_number_text(response.data, response.body), version
+                answer = _parsed(response.body)
+                if answer is not None:
+                    return answer, response.headers.get("Stripe-Version") or self.version
                 failure, wait_seconds = self._unavailable("an answer that is no object", path), 0.0
             given_up = failure.code == _UNREACHABLE and attempt == unreachable_attempts
             if wait_seconds is None or given_up or attempt == self._attempts:
@@ -216,7 +216,7 @@ class StripeReader:
                 None if everywhere else _scope(path),
             )
             return failure, 0.0
-        if isinstance(error, _BrokenAnswer):
+        if isinstance(error, BrokenAnswer):
             return self._unavailable("an answer cut short", path), backoff
         if status is None:
             return self._unavailable("no answer", path, _UNREACHABLE), backoff
@@ -258,50 +258,6 @@ class StripeReader:
         )
 
 
-class _BrokenAnswer(stripe.APIConnectionError):
-    """The connection broke, or the size limit was reached, within the body of an answer."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)  # type: ignore[no-untyped-call]
-
-
-class _Body(str):
-    """The text of an answer, which does not show itself: the SDK writes every body to its log."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "(not shown)"
-
-    __repr__ = __str__
-
-    def __format__(self, spec: str) -> str:
-        return str(self)
-
-
-class _BoundedClient(stripe.RequestsClient):
-    """The SDK's own client, reading no more of an answer than a sound one can hold."""
-
-    # The SDK's two base classes disagree about this signature; this is the nearer one's.
-    def request(  # type: ignore[override]
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[_Body, int, Mapping[str, str]]:
-        raw, status, answer_headers = self.request_stream(method, url, headers, post_data)
-        body = bytearray()
-        try:
-            while chunk := raw.read(1024 * 1024, decode_content=True):
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise ValueError(f"more than {MAX_BODY_BYTES} bytes")
-            text = _Body(body, "utf-8")
-        except Exception as error:
-            # Whatever the transport raises in the middle of a body is a broken connection to us.
-            raw.close()
-            raise _BrokenAnswer(type(error).__name__) from None
-        raw.release_conn()
-        return text, status, answer_headers
-
-
 def _incomplete(path: str, got: str, code: str) -> SourceIncomplete:
     return SourceIncomplete(
         got=f"{got} for GET {path}",
@@ -327,10 +283,20 @@ class _NumberText(str):
     __slots__ = ()
 
 
-def _with_number_text(answer: JsonObject, body: str) -> JsonObject:
+def _parsed(body: str) -> JsonObject | None:
+    """The object of a good answer; None when it is none."""
+    sent = getattr(body, "sent", None)
+    try:
+        answer = orjson.loads(sent if isinstance(sent, bytes) else body)
+    except orjson.JSONDecodeError:
+        return None
+    return _with_number_text(answer, sent or b"") if isinstance(answer, dict) else None
+
+
+def _with_number_text(answer: dict[str, Any], body: bytes) -> JsonObject:
     """The answer with each exchange rate as the text Stripe wrote, never as a binary fraction."""
     data = answer.get("data")
-    if not isinstance(data, list) or '"exchange_rate"' not in body:
+    if not isinstance(data, list) or b'"exchange_rate"' not in body:
         return answer
     rated: list[dict[str, Any]] = [
         item for item in data if isinstance(item, dict) and item.get("exchange_rate") is not None

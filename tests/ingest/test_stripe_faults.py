@@ -20,7 +20,7 @@ import pytest
 from ingest.errors import SettingError, SourceDenied, SourceUnavailable, TieoutError
 from ingest.landing import Landing
 from ingest.limits import Limiter
-from ingest.stripe import reader
+from ingest.stripe import transport
 from ingest.stripe.reader import StripeReader
 from ingest.tables import COVERAGE
 from tests.ingest.desk import KEY, START, Desk, slice_of
@@ -276,7 +276,7 @@ def test_an_answer_that_is_no_list_is_never_an_empty_list(
 def test_an_answer_beyond_the_size_limit_is_not_read_to_its_end(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 100_000)
     body = b'{"data": [], "has_more": false, "pad": "' + b"x" * 2_000_000 + b'"}'
     with answering(body) as url, pytest.raises(SourceUnavailable, match="stripe_answer_broken"):
         pages(home, url)

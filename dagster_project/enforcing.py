@@ -39,6 +39,15 @@ __all__ = ["Due", "enforce_pending", "newest_decisions", "pending_decisions", "v
 PAYABLE: Final = ("release", "consumed")
 BUSY: Final = "enforcer_busy"
 EXPIRED: Final = "decision_expired"
+PASSING: Final = frozenset(
+    {
+        "CLOCK_SKEW",
+        "RAIL_LOOKUP_FAILED",
+        "RAIL_RATE_LIMITED",
+        "RAIL_UNCLEAR",
+        "RECHECK_FAILED",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,8 @@ class Due:
 
     Attributes:
         is_new: It was not carried out yet.
-        is_open: A payout of the tenant has no known outcome; after a crash, it may be so.
+        is_open: A payout of the tenant has no known outcome or could not be asked for; after a
+            crash, it may be so.
         refused: Why the decision was refused as a whole, or None.
     """
 
@@ -129,8 +139,11 @@ def _enforce_due(
         if due.is_new or error.code != EXPIRED:
             refusals.append(error)
         results = _settle(session, due.tenant_id, journal)
-    # Carried out or refused: only a newer decision may ask for anything new.
-    is_open = any(standing.is_open for standing in journal.standings(due.tenant_id))
+    # Carried out or refused: only a newer decision may ask for anything new. What merely could not
+    # be read or asked is asked again while the decision lives; everything else in it is done.
+    is_open = any(PASSING.intersection(result.codes) for result in results) or any(
+        standing.is_open for standing in journal.standings(due.tenant_id)
+    )
     _remember(session.home, due.tenant_id, decision=due.path.name, is_open=is_open, refused=refused)
     return results
 

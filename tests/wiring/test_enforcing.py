@@ -336,6 +336,32 @@ def test_a_rail_that_is_down_leaves_the_decision_due(office: Office, faults: Fau
     assert office.enforce()[0].state == "submitted"
 
 
+def test_what_could_not_be_read_is_asked_again_while_the_decision_lives(
+    office: Office, faults: Faults
+) -> None:
+    office.decide(payout("pa"), payout("pb"))
+    faults.add("rate_limited", path="/v1/disputes", times=1)
+    states = {result.payout_key: result.state for result in office.enforce()}
+    assert sorted(states.values()) == ["held", "submitted"]
+    office.pass_time(minutes=5)
+    again = office.enforce()
+    assert sorted(result.codes for result in again) == [(), ("ALREADY_PAID",)]
+    assert len(office.paid()) == 2
+    assert enforcing.pending_decisions(office.session.home) == []
+
+
+def test_what_could_not_be_read_is_asked_no_more_once_the_decision_expired(
+    office: Office, faults: Faults
+) -> None:
+    office.decide(payout())
+    faults.add("rate_limited", path="/v1/disputes", times=1)
+    assert office.enforce()[0].codes == ("RECHECK_FAILED",)
+    office.pass_time(minutes=31)
+    assert office.enforce() == []
+    assert enforcing.pending_decisions(office.session.home) == []
+    assert office.paid() == []
+
+
 def test_another_pass_at_work_leaves_the_decision_due(office: Office) -> None:
     office.decide(payout())
     with office.journal().exclusive(), pytest.raises(PayoutRefused, match="another enforcement"):

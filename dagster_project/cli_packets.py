@@ -21,12 +21,14 @@ from dagster_project.home import prepare_home
 from dagster_project.index_page import write_pages
 from dagster_project.issuing import issue_packets
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, narrated, out, table
+from dagster_project.run_packet import RunPacketWanted
 from dagster_project.runs import last_published
 from dagster_project.session import Session
 from dagster_project.settings import Settings, home_of
 from dagster_project.shelf import IssuedPacket, issued, newest, packet_file
 from dagster_project.trusting import PRINCIPAL, TRUST_FILES, own_trust, trust_folder
 from evidence.errors import Refusal
+from evidence.kernel_packet import RunPacketInputs
 from evidence.verify import verify_packet
 from evidence.viewer import viewer_html
 from ingest.errors import TieoutError
@@ -115,8 +117,53 @@ def show(
 
 
 @packet_app.command()
-def build(tenant_id: TenantId = None, as_json: Json = False) -> None:
-    """Issue packets of the published run where their content is new."""
+def build(
+    tenant_id: TenantId = None,
+    period: Annotated[
+        str | None, typer.Option("--period", help="Of the original's run packet.")
+    ] = None,
+    provider_id: Annotated[
+        str | None, typer.Option("--provider-id", help="Of the original's run packet.")
+    ] = None,
+    reconcile_expect_status: Annotated[
+        str, typer.Option("--reconcile-expect-status", help="pass or fail.")
+    ] = "pass",
+    operation_id: Annotated[
+        str | None,
+        typer.Option("--chargeback-operation-id", help="Drill a chargeback of this payout."),
+    ] = None,
+    party_id: Annotated[str | None, typer.Option("--chargeback-party-id")] = None,
+    payout_period: Annotated[str | None, typer.Option("--chargeback-payout-period")] = None,
+    expect_outstanding_cents: Annotated[
+        int | None,
+        typer.Option("--expect-outstanding-cents", "--expect-chargeback-outstanding-cents"),
+    ] = None,
+    expect_payout_code: Annotated[
+        str | None, typer.Option("--expect-chargeback-payout-code")
+    ] = None,
+    signing_key_file: Annotated[
+        Path | None, typer.Option("--signing-key-file", help="Of the original's run packet.")
+    ] = None,
+    signature_key_id: Annotated[str | None, typer.Option("--signature-key-id")] = None,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the original's run packet of a tenant and month here."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Issue packets whose content is new; with --out also the original's own run packet."""
+    asked = RunPacketInputs(
+        reconcile_expect_status,
+        operation_id,
+        party_id,
+        payout_period,
+        expect_outstanding_cents,
+        expect_payout_code,
+    )
+    wanted = RunPacketWanted(
+        tenant_id, period, provider_id, asked, signing_key_file, signature_key_id, out_file
+    )
+    wanted.check()
     with narrated("packets") as progress:
         session = Session.open(Settings.from_env(os.environ), progress=progress)
         run = last_published(session.home)
@@ -127,15 +174,22 @@ def build(tenant_id: TenantId = None, as_json: Json = False) -> None:
                 remedy="Run `tieout run` first",
                 code="nothing_published",
             )
+        original = wanted.write(session)
         packets = [
             packet
             for packet in issue_packets(session, run)
             if tenant_id in (None, packet.tenant_id)
         ]
     if as_json:
-        answer([asdict(packet) for packet in packets])
+        issued_now = [asdict(packet) for packet in packets]
+        answer(issued_now if original is None else {**original, "issued": issued_now})
     else:
         out.print(f"{len(packets)} issued" if packets else "nothing new to issue")
+        if original is not None:
+            said = "; ".join(original["failures"]) or "as expected"
+            out.print(f"{original['status']}: {said}; written to {out_file}", soft_wrap=True)
+    if original is not None and original["status"] != "pass":
+        raise typer.Exit(EXIT_FOUND)
 
 
 @packet_app.command()

@@ -24,7 +24,14 @@ from evidence.kernel_reconcile import report_hash
 from evidence.kernel_reports import Document
 from evidence.signatures import Signer
 
-__all__ = ["KernelEvidence", "check_kernel_files", "is_kernel_file", "kernel_files"]
+__all__ = [
+    "KernelEvidence",
+    "RunPacketInputs",
+    "check_kernel_files",
+    "is_kernel_file",
+    "kernel_files",
+    "run_packet",
+]
 
 RECONCILE: Final = "reconcile"
 CHARGEBACKS: Final = "chargebacks"
@@ -65,6 +72,18 @@ class KernelEvidence:
     drills: tuple[Mapping[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class RunPacketInputs:
+    """What a run packet was asked for and what was expected; None expects nothing."""
+
+    reconcile_expect_status: str = "pass"
+    operation_id: str | None = None
+    party_id: str | None = None
+    payout_period: str | None = None
+    expect_outstanding_cents: int | None = None
+    expect_payout_code: str | None = None
+
+
 def kernel_files(
     evidence: Iterable[KernelEvidence], tenant: str, period: str, signer: Signer
 ) -> dict[str, bytes]:
@@ -72,20 +91,44 @@ def kernel_files(
     files: dict[str, bytes] = {}
     for one in evidence:
         folder = f"kernel/{_slug(one.provider_id)}"
-        head = {
-            "v": 1,
-            "capturedAt": _cut_off(period),
-            "tenantId": tenant,
-            "period": period,
-            "providerId": one.provider_id,
-        }
+        head = _head(tenant, period, one.provider_id)
         reconcile = sign_document(_reconcile(head, one), signer)
         chargebacks = sign_document(_chargebacks(head, one, reconcile), signer)
         names = (f"{folder}/{RECONCILE}.json", f"{folder}/{CHARGEBACKS}.json")
         files |= zip(names, map(canonical.dumps, (reconcile, chargebacks)), strict=True)
-        packet = _run_packet(head, one, (reconcile, chargebacks), names, files)
+        packet = _run_packet(head, one, (reconcile, chargebacks), names, RunPacketInputs())
         files[f"{folder}/{RUN_PACKET}.json"] = canonical.dumps(sign_document(packet, signer))
     return files
+
+
+def run_packet(
+    one: KernelEvidence,
+    tenant: str,
+    period: str,
+    signer: Signer,
+    *,
+    key_id: str | None = None,
+    drill: Document | None = None,
+    asked: RunPacketInputs | None = None,
+) -> Document:
+    """The original's run packet as one document of its own, for a partner who wants no other file.
+
+    Args:
+        one: A provider's evidence.
+        tenant: The tenant.
+        period: The month.
+        signer: Signs it and what it holds.
+        key_id: What the partner calls the key; the kernel's convention when None.
+        drill: The signed record of a drill, which then is the chargeback evidence.
+        asked: What was asked and expected.
+    """
+    head = _head(tenant, period, one.provider_id)
+    reconcile = sign_document(_reconcile(head, one), signer, key_id)
+    chargebacks = drill or sign_document(_chargebacks(head, one, reconcile), signer, key_id)
+    names = (f"{RECONCILE}.json", f"{CHARGEBACKS}.json")
+    documents = (reconcile, chargebacks)
+    packet = _run_packet(head, one, documents, names, asked or RunPacketInputs())
+    return sign_document(packet, signer, key_id)
 
 
 def is_kernel_file(name: str) -> bool:
@@ -201,12 +244,18 @@ def _run_packet(
     one: KernelEvidence,
     documents: tuple[Document, Document],
     names: tuple[str, str],
-    files: Mapping[str, bytes],
+    asked: RunPacketInputs,
 ) -> Document:
-    digests = {name: hashlib.sha256(files[name]).hexdigest() for name in names}
+    digests = {
+        name: canonical.sha256_hex(canonical.dumps(document))
+        for name, document in zip(names, documents, strict=True)
+    }
+    expected, got = asked.reconcile_expect_status, one.reconcile["status"]
     failures = []
-    if one.reconcile["status"] != "pass":
-        failures.append(f"reconcile status mismatch (expected=pass got={one.reconcile['status']})")
+    if got != expected:
+        failures.append(f"reconcile status mismatch (expected={expected} got={got})")
+    if documents[1]["status"] != "pass":
+        failures.append(f"chargeback evidence status is {documents[1]['status']}")
     return {
         "type": _PACKET_TYPE,
         "v": 1,
@@ -218,14 +267,14 @@ def _run_packet(
             "tenantId": head["tenantId"],
             "providerId": one.provider_id,
             "period": head["period"],
-            "reconcileExpectStatus": "pass",
+            "reconcileExpectStatus": expected,
             "reconcilePersist": False,
-            "chargebackOperationId": None,
-            "chargebackPartyId": None,
+            "chargebackOperationId": asked.operation_id,
+            "chargebackPartyId": asked.party_id,
             "chargebackReasonCode": "chargeback",
-            "chargebackPayoutPeriod": None,
-            "expectChargebackOutstandingCents": None,
-            "expectChargebackPayoutCode": None,
+            "chargebackPayoutPeriod": asked.payout_period,
+            "expectChargebackOutstandingCents": asked.expect_outstanding_cents,
+            "expectChargebackPayoutCode": asked.expect_payout_code,
         },
         "artifacts": {
             RECONCILE: _artifact(documents[0], names[0], digests),
@@ -233,6 +282,16 @@ def _run_packet(
         },
         "runs": {RECONCILE: dict(_BY_US), "chargeback": dict(_BY_US)},
         "payloads": {RECONCILE: documents[0], "chargeback": documents[1]},
+    }
+
+
+def _head(tenant: str, period: str, provider_id: str) -> Document:
+    return {
+        "v": 1,
+        "capturedAt": _cut_off(period),
+        "tenantId": tenant,
+        "period": period,
+        "providerId": provider_id,
     }
 
 

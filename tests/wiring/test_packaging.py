@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,47 @@ def test_the_command_without_its_extra_names_it(wheel: Path, tmp_path: Path) -> 
     )
     assert answer.returncode == 2, answer.stderr
     assert "tieout[full]" in answer.stderr
+
+
+@pytest.mark.slow
+def test_the_verifier_needs_cryptography_alone(
+    wheel: Path, demo_home: Path, tmp_path: Path
+) -> None:
+    """A new environment gets the wheel and its base dependencies, and nothing of ours beside."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    uv = [sys.executable, "-m", "uv", "pip"]
+    installed = subprocess.run(
+        [*uv, "install", "--quiet", "--python", str(venv / "bin" / "python"), str(wheel)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if installed.returncode != 0:
+        pytest.skip(f"no index to install cryptography from: {installed.stderr[-200:]}")
+    listed = subprocess.run(
+        [*uv, "list", "--python", str(venv / "bin" / "python"), "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = {entry["name"] for entry in json.loads(listed.stdout)}
+    assert {"tieout", "cryptography"} <= names
+    assert names <= {"tieout", "cryptography", "cffi", "pycparser", "pip", "setuptools"}
+    packet = sorted((demo_home / "packets").glob("tenant_birch/*/*.zip"))[0]
+    asked = [str(venv / "bin" / "tieout-verify"), str(packet)]
+    asked += ["--trust", str(demo_home / "trust" / "trust.json")]
+    answers = {
+        extra: subprocess.run(
+            [*asked, *extra], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        for extra in ((), ("--replay",))
+    }
+    assert answers[()].returncode == 0, answers[()]
+    assert "Not proven:" in answers[()].stdout
+    assert answers[("--replay",)].returncode == 1
+    assert "replay_engine_missing" in answers[("--replay",)].stdout
+    assert "tieout[replay]" in answers[("--replay",)].stdout
 
 
 def test_the_lock_names_no_index_and_hashes_everything() -> None:

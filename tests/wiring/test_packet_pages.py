@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import platform
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from dagster_project.home import prepare_home
 from dagster_project.index_page import write_pages
 from dagster_project.shelf import IssuedPacket, issued
+from evidence import container
 from evidence.viewer import viewer_html
-from tests.wiring.conftest import type_command
+from tests.wiring.conftest import ROOT, type_command
+
+FORBIDDEN = (
+    rb"\b[sr]k_(?:test|live)_",
+    rb"whsec_",
+    rb"PRIVATE KEY",
+    rb"(?i)bearer ",
+    rb"(?i)passphrase|password",
+    rb"/(?:tmp|home|root|usr|var|srv|private|Users)/",
+    rb"localhost|127\.0\.0\.1",
+    rb"\"argv\"|sys\.argv|--[a-z]+-[a-z]+[ =]",
+    rb"(?i)python/?3\.",
+    rb"(?i)invocation_id",
+    rb"[\w.]+@[\w.]+\.[a-z]{2,}",
+)
 
 
 def links(page: Path) -> list[str]:
@@ -97,3 +117,51 @@ def test_the_viewer_is_handed_out(demo_home: Path, tmp_path: Path) -> None:
     said = type_command(demo_home, "packet", "viewer", "--out", str(tmp_path / "v.html"))
     assert said.code == 0, said
     assert (tmp_path / "v.html").read_bytes() == viewer_html()
+
+
+def test_the_two_lines_of_the_readme_verify_a_packet_and_refuse_a_changed_one(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    for tool in ("ssh-keygen", "sha256sum", "unzip"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool} on this machine")
+    text = (ROOT / "README.md").read_text()
+    (lines,) = re.findall(r"```sh\n(unzip packet\.zip.*?)```", text, re.DOTALL)
+    assert len(lines.splitlines()) == 2
+    shutil.copy(demo_home / "trust" / "allowed_signers", tmp_path)
+    source = sorted((demo_home / "packets").glob("tenant_birch/*/*.zip"))[0]
+
+    def typed(script: str) -> subprocess.CompletedProcess[str]:
+        shutil.rmtree(tmp_path / "p", ignore_errors=True)
+        shutil.copy(source, tmp_path / "packet.zip")
+        return subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    good = typed(lines)
+    assert 'Good "tieout-run-packet-v1" signature for packets@tieout' in good.stdout, good
+    assert good.stdout.endswith("FILES-OK\n")
+    first, second = lines.splitlines()
+    changed = typed(f"{first}\necho >> tables/tie_outs.ndjson\n{second}")
+    assert "FILES-OK" not in changed.stdout
+    forged = first.replace(
+        "&& ssh-keygen", "&& sed -i s/breaks/breakz/ statement.json && ssh-keygen"
+    )
+    assert "Good" not in typed(forged).stdout
+
+
+def test_no_packet_holds_a_key_a_token_a_path_a_host_or_an_argument_vector(demo_home: Path) -> None:
+    """What tells of the machine or of who ran it; times are those that the data itself bears."""
+    forbidden = [re.compile(pattern) for pattern in FORBIDDEN]
+    # Names short enough to occur by chance tell nothing.
+    names = {name for name in (platform.node(), getpass.getuser()) if len(name) > 5}
+    packets = issued(prepare_home(demo_home))
+    assert packets
+    for packet in packets:
+        files = container.read_zip((demo_home / packet.path).read_bytes())
+        for name, data in files.items():
+            found = [pattern.pattern for pattern in forbidden if pattern.search(data)]
+            assert found == [], f"{found} in {name}"
+            assert str(demo_home).encode() not in data
+            assert packet.run_id.encode() not in data, f"the run's id in {name}"
+            assert not [word for word in names if word.encode() in data]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.wiring.conftest import ROOT
 
+OTHER_ENGINE = "1.4.4"
 SKIPPED = shutil.ignore_patterns(".git", ".venv", ".tieout", "build", "*cache*", ".hypothesis")
 
 
@@ -98,6 +99,40 @@ def test_the_verifier_needs_cryptography_alone(
     assert answers[("--replay",)].returncode == 1
     assert "replay_engine_missing" in answers[("--replay",)].stdout
     assert "tieout[replay]" in answers[("--replay",)].stdout
+
+
+@pytest.mark.slow
+def test_another_release_of_the_engine_computes_the_same_tables(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    """The packet was made under the locked release; an older one gives the same bytes."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    python = str(venv / "bin" / "python")
+    installed = subprocess.run(
+        [
+            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python),
+            *("cryptography", f"duckdb=={OTHER_ENGINE}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if installed.returncode != 0:
+        pytest.skip(f"no duckdb {OTHER_ENGINE} to install: {installed.stderr[-200:]}")
+    for packet in sorted((demo_home / "packets").glob("*/2*/*.zip"))[::4]:
+        answer = subprocess.run(
+            [
+                *(python, "-m", "evidence.cli", str(packet), "--replay"),
+                *("--trust", str(demo_home / "trust" / "trust.json")),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == 0, answer
+        assert f"computed again by duckdb {OTHER_ENGINE}" in answer.stdout
 
 
 def test_the_lock_names_no_index_and_hashes_everything() -> None:

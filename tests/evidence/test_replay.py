@@ -100,6 +100,9 @@ def test_attack_74_an_insider_falsifies_tables_and_evidence_with_the_real_key(
         pytest.param("select random() as tenant_id", "sql_blocked", id="chance"),
         pytest.param("select current_setting('TimeZone') as x", "sql_blocked", id="setting"),
         pytest.param("select repeat('x', 3000000000) as x", "sql_blocked", id="long-text"),
+        pytest.param("select rpad('x', 3000000000, 'x') as x", "sql_blocked", id="padded-text"),
+        pytest.param("select lpad('x', 1000 * 1000 * 1000, 'x') as x", "sql_blocked",
+                     id="padded-by-a-product"),
         pytest.param("select * from range(1000000000000)", "sql_blocked", id="endless"),
         pytest.param("select * from (show tables)", "sql_blocked", id="show"),
         pytest.param("selec 1", "sql_blocked", id="no-sql"),
@@ -116,6 +119,12 @@ def test_attack_75_to_77_hostile_sql_is_blocked(forge, honest, sql, code) -> Non
     forged = honest(reconciliation_runs=sql)
     forge.verify(forged)
     assert forge.refusal(forged, replay=True) == code
+
+
+def test_padding_to_a_constant_length_is_allowed(forge, honest) -> None:
+    source = '"work"."staging"."stg_reconciliation_runs"'
+    padded = f"select * from {source} where rpad(currency, 4, '0') <> 'none'"
+    assert forge.verify(honest(reconciliation_runs=padded), replay=True)
 
 
 def test_a_step_cannot_read_what_a_later_step_makes(forge, honest) -> None:

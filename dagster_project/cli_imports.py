@@ -16,7 +16,6 @@ import typer
 from dagster_project.home import open_home
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, narrated, out, table
 from dagster_project.settings import Settings
-from ingest.errors import SettingError
 
 __all__ = ["add_imports"]
 
@@ -37,13 +36,9 @@ def import_report_command(
     platform: Annotated[
         str | None, typer.Option("--platform", help="The platform's id, before the first pull.")
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Start of its interval, UTC (ISO 8601).")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="End, exclusive.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
-    """Land an itemized report; with --from and --to a pull need not read that time again.
+    """Land an itemized report in the tables that lists fill too.
 
     Types: balance_change_from_activity, payout_reconciliation, and both with connected_account_
     in front. The file is not kept: it holds personal data.
@@ -53,7 +48,6 @@ def import_report_command(
     from ingest.stripe.reports import import_report  # noqa: PLC0415
 
     home = open_home(Settings.from_env(os.environ))
-    interval = _interval(start, end)
     with narrated("report") as progress:
         progress("report", f"reading {path.name}")
         done = import_report(
@@ -63,7 +57,6 @@ def import_report_command(
             now=datetime.now(UTC).replace(microsecond=0),
             account=account,
             platform=platform,
-            interval=interval,
         )
     if as_json:
         answer(asdict(done))
@@ -72,19 +65,3 @@ def import_report_command(
         if done.refused:
             out.print("refused rows: quarantine/stripe/balance_transactions, each with its line")
     raise typer.Exit(EXIT_FOUND if done.refused else EXIT_OK)
-
-
-def _interval(start: str | None, end: str | None) -> tuple[datetime, datetime] | None:
-    if start is None and end is None:
-        return None
-    try:
-        given = [datetime.fromisoformat(text or "") for text in (start, end)]
-    except ValueError:
-        raise SettingError(
-            got="an interval that is not two ISO 8601 times",
-            expected="--from 2026-01-01 --to 2026-02-01",
-            remedy="Give both, or neither",
-            code="report_interval_malformed",
-        ) from None
-    first, last = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in given)
-    return first, last

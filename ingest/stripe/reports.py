@@ -1,8 +1,8 @@
 """Bulk history from itemized report CSVs, into the tables that lists fill too.
 
-Belongs here: which report means what, landing its rows, and the coverage a report stands for. Does
-not belong here: the CSV (`ingest.stripe.report_rows`), what of it is new
-(`ingest.stripe.report_tables`).
+Belongs here: which report means what, and landing its rows. Does not belong here: the CSV
+(`ingest.stripe.report_rows`), what of it is new (`ingest.stripe.report_tables`), or coverage: a
+report of activity leaves payouts out, so it never stands for a list that was read.
 
 A report carries of a balance transaction: id, source, currency, amount, fee, net, category, created
 and available_on. It does not carry type, fee details, balance type, status and exchange rate; those
@@ -23,7 +23,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from ingest.coverage import COMPLETE, CoverageRow, land_coverage
 from ingest.errors import SettingError, SourceIncomplete
 from ingest.landing import Landing, new_batch_id
 from ingest.stripe import kept
@@ -37,8 +36,6 @@ from ingest.stripe.report_tables import (
 
 __all__ = ["REPORT_TYPES", "ReportImport", "import_report"]
 
-SOURCE: Final = "stripe"
-ENDPOINT: Final = "balance_transactions"
 MAX_FILE_BYTES: Final = 32 << 30
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,100}")
 _HASH_BYTES: Final = 4 << 20
@@ -64,7 +61,6 @@ class ReportImport:
         refused: Rows in quarantine.
         members_landed: Members of payouts whose membership is whole, that were new.
         payouts_left: Payouts whose membership is left to the list, because it is not whole here.
-        covered: Whether the interval counts as read, so that a pull need not read it.
     """
 
     sha256: str
@@ -74,7 +70,6 @@ class ReportImport:
     refused: int
     members_landed: int
     payouts_left: int
-    covered: bool
 
 
 def import_report(
@@ -85,7 +80,6 @@ def import_report(
     now: datetime,
     account: str | None = None,
     platform: str | None = None,
-    interval: tuple[datetime, datetime] | None = None,
 ) -> ReportImport:
     """Lands one itemized report.
 
@@ -96,18 +90,15 @@ def import_report(
         now: When it is imported, UTC-aware.
         account: Whose report it is; None means the platform. Not for `connected_account_*`.
         platform: The platform's account id, for a home that never pulled; else None.
-        interval: `[start, end)` that the report was requested for, by creation; with it, and with
-            nothing refused, the accounts in the file count as read for it. Only for activity.
 
     Raises:
-        SettingError: Type, account, platform or interval are not what they should be.
+        SettingError: Type, account or platform are not what they should be.
         SourceIncomplete: The file is not such a report, or changed while it was read.
         LandingError: The home cannot take the rows.
     """
     _check_type(report_type)
     platform = _platform(landing, platform)
     own = _own_account(report_type, account, platform)
-    _check_interval(report_type, interval, now)
     digest = _digest(path)
     batch_id = new_batch_id(now, f"report-{secrets.token_hex(6)}")
     with _rows(path, landing, own, platform) as rows:
@@ -139,9 +130,6 @@ def import_report(
             request=request,
             quarantined=refused,
         )
-        covered = bool(interval) and not refused
-        if interval and covered:
-            _cover(rows, landing, interval, batch_id, now)
         return ReportImport(
             sha256=digest,
             rows_read=rows.count() + rows.count_malformed(),
@@ -150,7 +138,6 @@ def import_report(
             refused=len(refused),
             members_landed=members_landed,
             payouts_left=left,
-            covered=covered,
         )
 
 
@@ -166,54 +153,6 @@ def _rows(path: Path, landing: Landing, own: str | None, platform: str) -> Itera
             yield rows
         finally:
             rows.close()
-
-
-def _cover(
-    rows: ReportRows,
-    landing: Landing,
-    interval: tuple[datetime, datetime],
-    batch_id: str,
-    now: datetime,
-) -> None:
-    found = rows.db.execute(
-        "select account_id, count(*), count(*) filter (where not is_known), sum(amount)::bigint, "
-        "min(created), max(created) from report group by account_id order by account_id"
-    ).fetchall()
-    start, end = interval
-    outside = [
-        name
-        for name, *_, first, last in found
-        if first < start.replace(tzinfo=None) or last >= end.replace(tzinfo=None)
-    ]
-    if outside:
-        raise SettingError(
-            got=f"movements of {len(outside)} account(s) from outside the interval",
-            expected="the interval that the report was requested for",
-            remedy="Correct --from and --to, or leave them out: the rows are landed, and without "
-            "them nothing counts as read",
-            code="report_interval_wrong",
-        )
-    coverage = [
-        CoverageRow(
-            source=SOURCE,
-            account_id=name,
-            endpoint=ENDPOINT,
-            tenant_id=None,
-            slice_from=start,
-            slice_to=end,
-            status=COMPLETE,
-            rows_read=read,
-            rows_landed=landed,
-            amount_sum_cents=amount,
-            error_code=None,
-            error_detail=None,
-            started_at=now,
-            finished_at=now,
-            pull_id=batch_id,
-        )
-        for name, read, landed, amount, _, _ in found
-    ]
-    land_coverage(landing, coverage, batch_id=batch_id, received_at=now)
 
 
 def _platform(landing: Landing, given: str | None) -> str:
@@ -260,21 +199,6 @@ def _own_account(report_type: str, account: str | None, platform: str) -> str | 
             code="report_account_unknown",
         )
     return name
-
-
-def _check_interval(
-    report_type: str, interval: tuple[datetime, datetime] | None, now: datetime
-) -> None:
-    if interval is None:
-        return
-    start, end = interval
-    if not start < end <= now or not report_type.endswith("balance_change_from_activity"):
-        raise SettingError(
-            got="an interval that cannot count as read",
-            expected="start < end <= now, of a balance_change_from_activity report",
-            remedy="Give the interval the report was requested for, or leave --from and --to out",
-            code="report_interval_wrong",
-        )
 
 
 def _digest(path: Path) -> str:

@@ -16,15 +16,14 @@ ARGUMENTS = ("--type", "balance_change_from_activity", "--platform", "acct_1P", 
 
 def test_a_report_is_landed_and_a_bad_row_shows_in_the_exit_code(tmp_path: Path) -> None:
     report = tmp_path / "report.csv"
-    interval = ("--from", "2026-01-01", "--to", "2026-02-01")
     report.write_text(f"{HEADER}\n{SOUND}\n")
-    answer = type_command(tmp_path / "home", "import-report", str(report), *ARGUMENTS, *interval)
+    answer = type_command(tmp_path / "home", "import-report", str(report), *ARGUMENTS)
     assert answer.code == 0, answer
-    assert (answer.json["rows_landed"], answer.json["covered"]) == (1, True)
+    assert (answer.json["rows_read"], answer.json["rows_landed"]) == (1, 1)
     report.write_text(f"{HEADER}\n{SOUND.replace('9.41', '9.40')}\n")
-    answer = type_command(tmp_path / "home", "import-report", str(report), *ARGUMENTS, *interval)
+    answer = type_command(tmp_path / "home", "import-report", str(report), *ARGUMENTS)
     assert answer.code == 1, answer
-    assert (answer.json["refused"], answer.json["covered"]) == (1, False)
+    assert (answer.json["refused"], answer.json["rows_landed"]) == (1, 0)
 
 
 def test_a_report_of_an_unknown_type_is_misuse(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ final as (
         id as balance_transaction_id,
         type as balance_transaction_type,
         reporting_category,
-        balance_type,
+        -- A row from a report has none; activity reports are of the payments balance alone.
+        coalesce(balance_type, 'payments') as balance_type,
         source as source_object_id,
         amount as amount_cents,
         fee as fee_cents,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -211,7 +212,9 @@ def test_a_real_server_on_loopback_takes_a_delivery_and_survives_bad_ones(home: 
             b'{"received":true,"duplicate":false}',
         )
         assert ask("POST", STRIPE_PATH, body, **sound)[1] == b'{"received":true,"duplicate":true}'
-        assert ask("POST", STRIPE_PATH, b"x" * (MAX_BODY_BYTES + 9), **sound)[0] == 413
+        # The server may hang up before all of it is sent: the client sees 413 or a broken pipe.
+        with contextlib.suppress(ConnectionError):
+            assert ask("POST", STRIPE_PATH, b"x" * (MAX_BODY_BYTES + 9), **sound)[0] == 413
         assert ask("POST", STRIPE_PATH, b"\xff\xfe", **sound)[0] == 400
         with pytest.raises(SettingError, match="receiver_port_taken"):
             serve_receiver(made.receiver, host="127.0.0.1", port=server.effective_port)

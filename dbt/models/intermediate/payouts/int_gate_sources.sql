@@ -33,13 +33,18 @@ final as (
         -- Only receipts, adjustments and holds are artifacts with a hash of their own.
         links.source_type not in ('receipt', 'adjustment', 'holdback')
         or (
-            coalesce(receipts.verdict, adjustments.verdict, holds.verdict, 'mismatch') <> 'mismatch'
+            coalesce(verified.is_settled and verified.is_standing, false)
             and (
                 links.source_hash is null
-                or links.source_hash = coalesce(receipts.receipt_hash, adjustments.adjustment_hash, holds.hold_hash)
+                or links.source_hash = verified.source_hash
             )
         ) as is_verified
     from links
+    left join {{ ref('int_verified_sources') }} as verified
+        on
+            links.tenant_id = verified.tenant_id
+            and links.source_type = verified.source_type
+            and links.source_id = verified.source_id
     left join {{ ref('stg_kernel__settlement_receipts') }} as receipts
         on
             links.tenant_id = receipts.tenant_id

@@ -17,6 +17,18 @@ with in_kernel as (
             projected.tenant_id = receipts.tenant_id
             and projected.receipt_id = receipts.receipt_id
     where projected.settlement_state = 'refunded'
+
+    union distinct
+
+    select
+        receipts.tenant_id,
+        receipts.receipt_hash
+    from {{ ref('int_runs') }} as runs
+    inner join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            runs.tenant_id = receipts.tenant_id
+            and runs.run_id = receipts.run_id
+    where runs.receipt_status = 'refunded'
 ),
 
 at_rail as (

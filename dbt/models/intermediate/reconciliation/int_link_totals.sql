@@ -1,46 +1,22 @@
 -- grain: one payout key with links: whether its sources are verified and sum to the instruction
-with sources as (
-    select
-        tenant_id,
-        receipt_id as source_id,
-        'receipt' as source_type
-    from {{ ref('stg_kernel__settlement_receipts') }}
-    where verdict <> 'mismatch'
-
-    union all
-
-    select
-        tenant_id,
-        adjustment_id as source_id,
-        'adjustment' as source_type
-    from {{ ref('stg_kernel__settlement_adjustments') }}
-    where verdict <> 'mismatch'
-
-    union all
-
-    select
-        tenant_id,
-        hold_hash as source_id,
-        'holdback' as source_type
-    from {{ ref('stg_kernel__funding_holds') }}
-    where verdict <> 'mismatch'
-),
-
 -- A link in another currency adds nothing to the instruction: currencies are never netted.
-links as (
+with links as (
     select
         links.tenant_id,
         links.payout_key,
         links.source_type,
         case when links.currency = expected.currency then links.amount_cents else 0 end as amount_cents,
-        (links.source_type in ('receipt', 'adjustment', 'holdback') and sources.source_id is null)
+        (
+            links.source_type in ('receipt', 'adjustment', 'holdback')
+            and not coalesce(sources.is_settled, false)
+        )
         or links.currency <> expected.currency as is_unresolved
     from {{ ref('stg_kernel__receipt_payout_links') }} as links
     inner join {{ ref('int_expected_payouts') }} as expected
         on
             links.tenant_id = expected.tenant_id
             and links.payout_key = expected.payout_key
-    left join sources
+    left join {{ ref('int_verified_sources') }} as sources
         on
             links.tenant_id = sources.tenant_id
             and links.source_type = sources.source_type

@@ -67,6 +67,17 @@ residuals as (
     where line_code = 'residual'
 ),
 
+-- What contradicts the month itself; what was not read or not signed is judged below by source.
+objections as (
+    select
+        tenant_id,
+        period,
+        {{ sum_cents('blocked_items') }} as blocked_items
+    from {{ ref('certification_blockers') }}
+    where blocker in ('TIE_OUT_FAILS', 'ARTIFACT_UNVERIFIED')
+    group by tenant_id, period
+),
+
 joined as (
     select
         run.run_id,
@@ -86,6 +97,7 @@ joined as (
             else coalesce(gross.pending_cents, 0)
         end as pending_cents,
         coalesce(items.open_breaks, 0) as open_breaks,
+        coalesce(objections.blocked_items, 0) + coalesce(lasting.blocked_items, 0) as objections,
         coalesce(items.warnings, 0) as warnings,
         coalesce(items.pending_items, 0) as pending_items,
         coalesce(mapping.required_cents, 0) as required_cents,
@@ -111,6 +123,14 @@ joined as (
             residuals.tenant_id = mapping.tenant_id
             and residuals.period = mapping.period
             and residuals.currency = mapping.currency
+    left join objections
+        on
+            residuals.tenant_id = objections.tenant_id
+            and residuals.period = objections.period
+    left join objections as lasting
+        on
+            residuals.tenant_id = lasting.tenant_id
+            and lasting.period = 'all'
     left join {{ ref('int_source_completeness') }} as completeness
         on residuals.tenant_id = completeness.tenant_id
 ),
@@ -124,7 +144,7 @@ final as (
         as_of,
         case
             when not stripe_complete or not kernel_complete then 'incomplete'
-            when open_breaks > 0 or residual_cents <> 0 then 'breaks'
+            when open_breaks > 0 or residual_cents <> 0 or objections > 0 then 'breaks'
             when warnings > 0 or worst_level > 0 or not kernel_verified then 'reconciled_with_warnings'
             when pending_items > 0 then 'reconciled_with_pending'
             else 'reconciled'

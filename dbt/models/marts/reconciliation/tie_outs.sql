@@ -1,95 +1,5 @@
 -- grain: one identity at one place: both totals and whether they agree
-with entry_sums as (
-    select
-        tenant_id,
-        'ledger_entry_is_zero' as tie_out,
-        period,
-        ledger_entry_id as account_id,
-        cast(null as {{ dbt.type_string() }}) as balance_type,
-        currency,
-        {{ sum_cents('amount_cents') }} as left_cents,
-        0 as right_cents
-    from {{ ref('stg_kernel__gl_lines') }}
-    group by tenant_id, period, ledger_entry_id, currency
-),
-
-ledger_totals as (
-    select
-        lines.tenant_id,
-        lines.period,
-        lines.party_id,
-        lines.ledger_account_id,
-        min(lines.currency) as currency,
-        {{ sum_cents('lines.amount_cents') }} as amount_cents
-    from {{ ref('stg_kernel__gl_lines') }} as lines
-    group by lines.tenant_id, lines.period, lines.party_id, lines.ledger_account_id
-),
-
-first_statements as (
-    select
-        tenant_id,
-        artifact_id,
-        row_number() over (
-            partition by tenant_id, party_id, period
-            order by generated_at asc nulls last, artifact_id asc nulls last
-        ) as statement_rank
-    from {{ ref('stg_kernel__party_statements') }}
-),
-
-statement_totals as (
-    select
-        totals.tenant_id,
-        totals.period,
-        totals.party_id,
-        totals.ledger_account_id,
-        {{ sum_cents('totals.amount_cents') }} as amount_cents
-    from {{ ref('stg_kernel__party_statement_totals') }} as totals
-    inner join first_statements
-        on
-            totals.tenant_id = first_statements.tenant_id
-            and totals.artifact_id = first_statements.artifact_id
-    where first_statements.statement_rank = 1
-    group by totals.tenant_id, totals.period, totals.party_id, totals.ledger_account_id
-),
-
-ledger_equals_statement as (
-    select
-        coalesce(ledger_totals.tenant_id, statement_totals.tenant_id) as tenant_id,
-        'ledger_equals_statement' as tie_out,
-        coalesce(ledger_totals.period, statement_totals.period) as period,
-        coalesce(ledger_totals.party_id, statement_totals.party_id)
-        || '/' || coalesce(ledger_totals.ledger_account_id, statement_totals.ledger_account_id) as account_id,
-        cast(null as {{ dbt.type_string() }}) as balance_type,
-        coalesce(ledger_totals.currency, 'USD') as currency,
-        coalesce(ledger_totals.amount_cents, 0) as left_cents,
-        coalesce(statement_totals.amount_cents, 0) as right_cents
-    from ledger_totals
-    full outer join statement_totals
-        on
-            ledger_totals.tenant_id = statement_totals.tenant_id
-            and ledger_totals.period = statement_totals.period
-            and ledger_totals.party_id = statement_totals.party_id
-            and ledger_totals.ledger_account_id = statement_totals.ledger_account_id
-),
-
-payout_equals_statement as (
-    select
-        instructions.tenant_id,
-        'payout_equals_statement' as tie_out,
-        instructions.period,
-        instructions.payout_key as account_id,
-        cast(null as {{ dbt.type_string() }}) as balance_type,
-        instructions.currency,
-        instructions.amount_cents as left_cents,
-        coalesce(statements.payout_cents, 0) as right_cents
-    from {{ ref('stg_kernel__payout_instructions') }} as instructions
-    left join {{ ref('stg_kernel__party_statements') }} as statements
-        on
-            instructions.tenant_id = statements.tenant_id
-            and instructions.statement_hash = statements.artifact_hash
-),
-
-swept as (
+with swept as (
     select
         account_id,
         balance_type,
@@ -166,11 +76,11 @@ transfer_equals_movement as (
 ),
 
 identities as (
-    select * from entry_sums
+    select * from {{ ref('int_tie_outs_ledger') }}
     union all
-    select * from ledger_equals_statement
+    select * from {{ ref('int_tie_outs_statements') }}
     union all
-    select * from payout_equals_statement
+    select * from {{ ref('int_tie_outs_holdbacks') }}
     union all
     select * from balance_equals_sweep
     union all

@@ -11,6 +11,8 @@ final as (
         code as verdict_code,
         expected,
         got,
+        signature_status,
+        period,
         manifest_status,
         received_at
     from latest

@@ -18,6 +18,7 @@ final as (
         currency,
         finality_state,
         settled_at,
+        coalesce(settled_at_malformed, false) as settled_at_malformed,
         created_at,
         receipt_hash,
         origin,

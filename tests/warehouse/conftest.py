@@ -29,10 +29,12 @@ from ingest.simulator.http import serve
 from ingest.simulator.scenarios import SCENARIOS
 from ingest.simulator.world import World, build_scenarios
 from ingest.stripe.client import pull_stripe
+from tests.warehouse.real_world import RealInput, build_real
 from tests.warehouse.signing import export_key, write_trust
 
 ANCHOR = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIMITS = ReadLimits(per_second=10_000, overall_per_second=10_000)
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
 @dataclass(frozen=True)
@@ -93,5 +95,14 @@ def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Every scenario as a tenant of one build."""
     world = build_scenarios(ANCHOR, list(SCENARIOS))
     built = build_world(world, tmp_path_factory.mktemp("scenarios"), now=ANCHOR)
+    yield built
+    built.connection.close()
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealInput]:
+    """Hand-written tenants, and the kernel's and Stripe's own files where they are at hand."""
+    there = SHARED if (SHARED / "kernel_fixtures").is_dir() else None
+    built = build_real(tmp_path_factory.mktemp("real"), there)
     yield built
     built.connection.close()

@@ -14,13 +14,13 @@ with contents as (
 ),
 
 -- The kernel's own names for a hash that lies, beside the general ones.
-hashes as (
+lying_hashes as (
     select
         tenant_id,
         artifact_type,
         artifact_id,
         period,
-        case artifact_type when 'settlement_receipts' then 'settlement_receipt' else 'decision_record' end
+        case when artifact_type = 'settlement_receipts' then 'settlement_receipt' else 'decision_record' end
         || case when code = 'hash_mismatch' then '_hash_mismatch' else '_hash_invalid' end as code,
         expected,
         got
@@ -49,7 +49,7 @@ bindings as (
         code,
         expected,
         got
-    from hashes
+    from lying_hashes
 ),
 
 -- The kernel releases a holdback after its time without looking whether the run was refunded meanwhile.

@@ -37,7 +37,7 @@ joined as (
         decisions.decision_hash as found_decision_hash,
         decisions.decided_at,
         by_hash.decision_id as named_decision_id,
-        settlements.settlement_id as found_settlement_id,
+        coalesce(settlements.settlement_id, by_run.settlement_id) as found_settlement_id,
         coalesce(settlements.run_id, decisions.run_id) as expected_run_id,
         coalesce(settlements.settlement_id, by_run.settlement_id, decisions.settlement_id) as expected_settlement_id
     from {{ ref('stg_kernel__settlement_receipts') }} as receipts
@@ -70,7 +70,7 @@ checked as (
         found_decision_id is not null and {{ differs('decision_hash', 'found_decision_hash') }} as is_wrong_hash,
         expected_run_id is not null and {{ differs('run_id', 'expected_run_id') }} as is_of_another_run,
         expected_settlement_id is not null and {{ differs('settlement_id', 'expected_settlement_id') }} as is_of_another_settlement,
-        has_settlements and found_settlement_id is null and expected_settlement_id is null as lacks_settlement,
+        has_settlements and found_settlement_id is null as lacks_settlement,
         coalesce(created_at < decided_at, false) as is_before_decision,
         coalesce(settled_at < decided_at, false) as is_settled_before_decision,
         coalesce(settled_at < created_at, false) as is_settled_before_created

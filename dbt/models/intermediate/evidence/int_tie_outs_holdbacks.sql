@@ -35,7 +35,9 @@ holds as (
         on
             holds.tenant_id = adjusted.tenant_id
             and holds.hold_hash = adjusted.hold_hash
-    where holds.verdict <> 'mismatch'
+    where
+        holds.verdict <> 'mismatch'
+        and holds.created_at is not null
 ),
 
 changes as (

@@ -43,13 +43,15 @@ final as (
         entries.tenant_id,
         entries.payout_key,
         entries.ledger_entry_id,
-        coalesce(payable_lines.owed_cents, 0) as owed_cents
+        -- Two instructions under one key are ambiguous, held elsewhere, and no reason to count an entry twice.
+        min(coalesce(payable_lines.owed_cents, 0)) as owed_cents
     from entries
     left join payable_lines
         on
             entries.tenant_id = payable_lines.tenant_id
             and entries.ledger_entry_id = payable_lines.ledger_entry_id
             and entries.party_id = payable_lines.party_id
+    group by entries.tenant_id, entries.payout_key, entries.ledger_entry_id
 )
 
 select *

@@ -6,7 +6,7 @@ with contents as (
         artifact_id,
         period,
         'content' as rule,
-        verdict_code as code,
+        coalesce(verdict_code, 'hash_mismatch') as code,
         expected,
         got
     from {{ ref('stg_kernel__artifact_verdicts') }}

@@ -8,7 +8,7 @@ with artifacts as (
         'content' as rule,
         period,
         verdict,
-        verdict_code as code,
+        case when verdict = 'mismatch' then coalesce(verdict_code, 'hash_mismatch') else verdict_code end as code,
         expected,
         got,
         signature_status,

@@ -32,6 +32,7 @@ SCOPE: Final = "int_tenant_rail_objects"
 _SETTINGS: Final = "work.seeds.run_settings"
 # An id of a run would change a packet although nothing else has.
 RUN_ID: Final = "replay"
+_OURS: Final = "stg_tieout__"
 _CHUNK_ROWS: Final = 5_000
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LINKED: Final = frozenset({"movement_references"})
@@ -144,7 +145,7 @@ def _input(db: duckdb.DuckDBPyConnection, node: Node, tenant: str, words: set[st
     table = _rows_of_tenant(db, node, tenant)
     table = table.select(*(column for column in table.columns if column in words))
     kinds = {name: str(kind) for name, kind in zip(table.columns, table.types, strict=True)}
-    return plan.Input(node.relation, kinds, _spelled(table))
+    return plan.Input(node.relation, kinds, _spelled(table, ours=node.name.startswith(_OURS)))
 
 
 def _rows_of_tenant(
@@ -169,11 +170,12 @@ def _equals(column: str, value: str) -> duckdb.Expression:
     return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
 
 
-def _spelled(table: duckdb.DuckDBPyRelation) -> Iterator[Mapping[str, object]]:
+def _spelled(table: duckdb.DuckDBPyRelation, *, ours: bool) -> Iterator[Mapping[str, object]]:
     names = table.columns
     for values in table.iter_rows(_CHUNK_ROWS):
         row = {name: spelling.cell(value) for name, value in zip(names, values, strict=True)}
-        if "run_id" in row:
+        # The kernel has runs too, and theirs are what its receipts are about.
+        if ours and "run_id" in row:
             row["run_id"] = RUN_ID
         yield row
 

@@ -87,6 +87,9 @@ def build_world(world: World, root: Path, *, now: datetime, run_id: str = "test"
     run = Run(run_id=run_id, as_of=now, known_at=now, started_at=now)
     building.build(home, run).require_good()
     connection = duckdb.connect(os.fspath(home.warehouse / "warehouse.duckdb"), read_only=True)
+    connection.execute(
+        f"attach if not exists '{home.warehouse / 'work.duckdb'}' as work (read_only)"
+    )
     return Built(world, home, connection)
 
 

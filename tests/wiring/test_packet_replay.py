@@ -67,8 +67,10 @@ def test_inputs_hold_the_tenants_rows_and_nobody_elses(demo_home, newest) -> Non
             if name.startswith("inputs/stg_stripe__"):
                 shown |= {json.loads(line).get("account_id") for line in data.splitlines()}
         assert shown <= accounts
+        # The kernel's runs are what its receipts are about; ours would change unchanged packets.
+        ours = [n for n in files if "inputs/" in n and not n.startswith("inputs/stg_kernel__")]
         assert b"run_id" not in b"".join(
-            data.replace(b'"run_id":"replay"', b"") for n, data in files.items() if "inputs/" in n
+            files[name].replace(b'"run_id":"replay"', b"") for name in ours
         )
 
 

@@ -31,6 +31,7 @@ DBT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = datetime(2026, 4, 15, 12, 0, tzinfo=UTC)
 PLATFORM = "acct_platform"
 BUILT = (
+    "+int_balance_identities "
     "+payout_gates +payout_sources +control_history +daily_mismatches "
     "+chargeback_exposure +exposure_rollforward "
     "+payout_submissions +payout_gate_history +overrides +write_offs +period_figures "

@@ -81,6 +81,47 @@ def unfinished_pull(world: World) -> None:
     _slice(world, "acct_of_nobody", "complete", **later)
 
 
+@planted
+def balances(world: World) -> None:
+    """100 available and 30 pending; 7 more became available while the movements were read."""
+    account = "acct_of_nobody"
+    for number, (net, days) in enumerate(((100, -3), (7, -1), (30, 2))):
+        world.rail(
+            "balance_transactions",
+            account_id=account,
+            id=f"txn_balance_{number}",
+            amount=net,
+            fee=0,
+            net=net,
+            currency="jpy",
+            type="charge",
+            reporting_category="charge",
+            balance_type="payments",
+            # What was true when it was first read; time has gone on since.
+            status="pending",
+            created=AS_OF - timedelta(days=5),
+            available_on=AS_OF + timedelta(days=days),
+        )
+    # A bucket lands when it changes: the pending one of both snapshots is as old as can be.
+    for snapshot, bucket, amount, minutes in (
+        ("before", "pending", 30, 900),
+        ("after", "pending", 30, 900),
+        ("before", "available", 100, 10),
+        ("after", "available", 107, 8),
+    ):
+        world.rail(
+            "balances",
+            account_id=account,
+            snapshot=snapshot,
+            balance_type="payments",
+            currency="jpy",
+            bucket=bucket,
+            amount=amount,
+            taken_at=AS_OF - timedelta(minutes=minutes),
+            livemode=False,
+        )
+
+
 def _held(warehouse: Warehouse, tenant: str) -> dict[str, bool]:
     query = (
         "select party_id, bool_or(condition_code = 'EVIDENCE_INCOMPLETE' and holds) as held "
@@ -126,3 +167,16 @@ def test_an_account_of_nobody_holds_nobody(warehouse: Warehouse) -> None:
     assert _held(warehouse, "c_bystander") == {"pa": False}
     assert _whole(warehouse, "c_bystander")
     assert _whole(warehouse, "_platform")
+
+
+def test_a_balance_ties_out_by_bucket_before_or_after_the_sweep(warehouse: Warehouse) -> None:
+    query = (
+        "select tie_out, stated_cents, swept_cents from work.intermediate.int_balance_identities "
+        "where account_id = 'acct_of_nobody' order by tie_out"
+    )
+    found = [tuple(row.values()) for row in warehouse.rows(query)]
+    assert found == [
+        ("available_equals_movements", 107, 107),
+        ("balance_equals_movements", 137, 137),
+        ("pending_equals_movements", 30, 30),
+    ]

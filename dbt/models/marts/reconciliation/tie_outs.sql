@@ -1,55 +1,17 @@
 -- grain: one identity at one place: both totals and whether they agree
-with swept as (
+with balance_equals_sweep as (
     select
-        account_id,
-        balance_type,
-        currency,
-        {{ sum_cents('net_cents') }} as net_cents
-    from {{ ref('stg_stripe__balance_transactions') }}
-    group by account_id, balance_type, currency
-),
-
-newest_balance as (
-    select
-        account_id,
-        max(taken_at) as taken_at
-    from {{ ref('stg_stripe__balances') }}
-    group by account_id
-),
-
-reported as (
-    select
+        coalesce(owners.tenant_id, '_platform') as tenant_id,
+        balances.tie_out,
+        'all' as period,
         balances.account_id,
         balances.balance_type,
         balances.currency,
-        {{ sum_cents('balances.amount_cents') }} as amount_cents
-    from {{ ref('stg_stripe__balances') }} as balances
-    inner join newest_balance
-        on
-            balances.account_id = newest_balance.account_id
-            and balances.taken_at = newest_balance.taken_at
-    where balances.bucket in ('available', 'pending')
-    group by balances.account_id, balances.balance_type, balances.currency
-),
-
-balance_equals_sweep as (
-    select
-        coalesce(owners.tenant_id, '_platform') as tenant_id,
-        'balance_equals_movements' as tie_out,
-        'all' as period,
-        reported.account_id,
-        reported.balance_type,
-        reported.currency,
-        reported.amount_cents as left_cents,
-        coalesce(swept.net_cents, 0) as right_cents
-    from reported
-    left join swept
-        on
-            reported.account_id = swept.account_id
-            and reported.balance_type = swept.balance_type
-            and reported.currency = swept.currency
+        balances.stated_cents as left_cents,
+        balances.swept_cents as right_cents
+    from {{ ref('int_balance_identities') }} as balances
     left join {{ ref('int_account_owners') }} as owners
-        on reported.account_id = owners.account_id
+        on balances.account_id = owners.account_id
 ),
 
 transfer_equals_movement as (

@@ -25,6 +25,7 @@ from dagster_project.cli_backtest import try_policy
 from dagster_project.cli_certify import certify_app
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_drill import drill_app
+from dagster_project.cli_explain import explain
 from dagster_project.cli_imports import add_imports
 from dagster_project.cli_keys import keys_app
 from dagster_project.cli_overrides import override_app, write_off_app
@@ -75,6 +76,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")
 app.add_typer(webhooks_app, name="webhooks")
 add_tools(app)
+app.command()(explain)
 add_imports(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -241,22 +243,6 @@ def gates(
         for row in rows
     ]
     out.print(table("Payout gates", heads, cells))
-
-
-@app.command()
-def explain(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="A movement, break, payout...")],
-    as_json: Json = False,
-) -> None:
-    """Show every published row that names an id."""
-    found = views.explain(_home(), identifier)
-    if as_json:
-        answer(found)
-        return
-    for mart, rows in found.items():
-        for row in rows:
-            facts = [(name, value) for name, value in row.items() if value is not None]
-            out.print(table(mart, ("column", "value"), facts), "")
 
 
 @app.command()

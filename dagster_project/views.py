@@ -15,32 +15,13 @@ from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from dagster_project.runs import last_published
 from dagster_project.shelf import issued
-from ingest.errors import TieoutError
 from ingest.limits import Limiter
 
-__all__ = ["Overview", "drift", "explain", "gates", "overview", "reads_this_month"]
+__all__ = ["Overview", "drift", "gates", "overview", "reads_this_month"]
 
 MAX_ROWS: Final = 100_000
 _RUNS: Final = "reconciliation_runs"
 _DRIFT: Final = "reconciliation_drift"
-
-# Columns by which a person may name a thing.
-_ID_COLUMNS: Final = (
-    "movement_id",
-    "break_id",
-    "payout_key",
-    "source_object_id",
-    "rail_object_id",
-    "kernel_object_id",
-    "source_id",
-    "receipt_id",
-    "settlement_id",
-    "adjustment_id",
-    "operation_id",
-    "transfer_id",
-    "packet_sha256",
-    "artifact_id",
-)
 
 
 @dataclass(frozen=True)
@@ -142,30 +123,6 @@ def gates(home: Home, *, tenant_id: str | None) -> list[Row]:
     with Marts.published(home) as marts:
         rows = marts.rows("payout_gates", tenant_id=tenant_id)
         return _sorted(rows, "tenant_id", "period", "payout_key")
-
-
-def explain(home: Home, identifier: str) -> dict[str, list[Row]]:
-    """Every published row that names an id, by mart.
-
-    Raises:
-        TieoutError: No row names it.
-    """
-    found: dict[str, list[Row]] = {}
-    with Marts.published(home) as marts:
-        for name in marts.names():
-            columns = [column for column in _ID_COLUMNS if column in marts.columns(name)]
-            rows = [row for column in columns for row in marts.rows(name, **{column: identifier})]
-            unique = [row for number, row in enumerate(rows) if row not in rows[:number]]
-            if unique:
-                found[name] = unique[:MAX_ROWS]
-    if not found:
-        raise TieoutError(
-            got=f"no published row that names {identifier[:120]!r}",
-            expected="the id of a movement, break, payout, receipt, settlement or rail object",
-            remedy="Look ids up with `tieout drift` or in published/current.duckdb",
-            code="id_unknown",
-        )
-    return found
 
 
 def _sorted(rows: Any, *columns: str) -> list[Row]:

@@ -20,10 +20,11 @@ _CURRENCIES = ("currency", "object_currency")
 def table_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[dict[str, object]]:
     """Rows of a mart as packet tables spell them: nothing volatile, currencies in lower case.
 
-    What was resolved since the run before is left out: it says something of that run, not of the
-    period.
+    An item that is neither break nor pending is left out: what was resolved since the run before
+    says something of that run and not of the period, and a warning's or a write-off's money is in
+    the bridge.
     """
-    return (_row(row) for row in rows if row.get("lifecycle") != "resolved")
+    return (_row(row) for row in rows if "lifecycle" not in row or row.get("outcome") != "ok")
 
 
 def cell(value: object) -> object:

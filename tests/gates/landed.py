@@ -35,7 +35,8 @@ BUILT = (
     "+payout_gates +payout_sources +control_history +daily_mismatches "
     "+chargeback_exposure +exposure_rollforward "
     "+payout_submissions +payout_gate_history +overrides +write_offs +period_figures "
-    "+mismatch_triage +period_certifications +restatements +reconciliation_runs"
+    "+mismatch_triage +period_certifications +restatements +reconciliation_runs "
+    "+open_item_rollforward"
 )
 # The row rules of other folders are run where those folders are tested.
 UNTESTED = (

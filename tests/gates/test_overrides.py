@@ -84,6 +84,46 @@ def overridden(world: World) -> None:
     )
 
 
+# Tenant: what the proposal says other than it should, the void code.
+LIFTS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "lifted": ({}, None),
+    "lifted_too_little": ({"amount_cents": 999}, "over_amount"),
+    "lifted_elsewhere": ({"observed": "brk_other"}, "drift_changed"),
+    "lifted_other_code": ({"condition_code": "EVIDENCE_STALE"}, "not_overridable"),
+}
+# Tenant: the amount that is written off, the verdict of its month.
+WRITTEN: dict[str, tuple[int, str]] = {
+    "given_up": (5000, "reconciled_with_warnings"),
+    "given_up_in_part": (4999, "breaks"),
+}
+
+
+@planted
+def lifted_and_written_off(world: World) -> None:
+    for name, (over, _) in LIFTS.items():
+        partner, break_id = broken(world, f"t_{name}")
+        said = {
+            "payout_key": partner.key("2026-03"),
+            "condition_code": "OPEN_BREAK",
+            "observed": break_id,
+            "amount_cents": 10_000,
+            "currency": "USD",
+            "evidence_url": "https://tickets.example/3",
+            "expires_at": AS_OF + DAY,
+        }
+        partner.two_people("overrides", f"ovr_{name}", **{**said, **over})
+    for name, (amount, _) in WRITTEN.items():
+        partner, break_id = broken(world, f"t_{name}")
+        partner.two_people(
+            "write_offs",
+            f"wof_{name}",
+            entry_kind="write_off",
+            break_id=break_id,
+            amount_cents=amount,
+            currency="USD",
+        )
+
+
 def shown(warehouse: Warehouse, override_id: str) -> tuple[str, str | None]:
     (row,) = warehouse.rows("select * from overrides where override_id = ?", override_id)
     return row["override_status"], row["void_code"]
@@ -144,3 +184,35 @@ def test_emergency_switch_evidence_destination_and_capability_are_never_overrida
         "UNATTRIBUTED_EXPOSURE",
         "CROSS_PROVIDER_EXPOSURE",
     }
+
+
+@pytest.mark.parametrize("name", LIFTS)
+def test_a_lifted_condition_lets_one_payout_pass_as_it_was_observed(
+    warehouse: Warehouse, name: str
+) -> None:
+    code = LIFTS[name][1]
+    assert shown(warehouse, f"ovr_{name}") == ("void" if code else "effective", code)
+    assert march(warehouse, f"t_{name}") == ({"OPEN_BREAK"} if code else set())
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_write_off_closes_exactly_what_two_people_saw(warehouse: Warehouse, name: str) -> None:
+    amount, verdict = WRITTEN[name]
+    months = warehouse.rows(
+        "select * from reconciliation_runs where tenant_id = ? and period = '2026-02'",
+        f"t_{name}",
+    )
+    assert [row["verdict"] for row in months] == [verdict]
+    assert march(warehouse, f"t_{name}") == ({"OPEN_BREAK"} if verdict == "breaks" else set())
+    posted = warehouse.rows(
+        "select sum(written_off_cents) as cents, sum(abs(residual_cents)) as residual "
+        "from open_item_rollforward where tenant_id = ?",
+        f"t_{name}",
+    )
+    assert posted == [{"cents": 5000 if amount == 5000 else 0, "residual": 0}]
+    ends = warehouse.rows(
+        "select distinct amount_cents from reconciliation_bridge "
+        "where tenant_id = ? and line_code = 'residual'",
+        f"t_{name}",
+    )
+    assert [row["amount_cents"] for row in ends] == [0]

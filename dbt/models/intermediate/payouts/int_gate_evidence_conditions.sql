@@ -13,6 +13,7 @@ joined as (
         subjects.payout_key,
         subjects.verdict,
         subjects.currency,
+        subjects.gross_cents,
         evidence.as_of,
         evidence.evidence_at,
         evidence.evidence_stale_minutes,
@@ -67,7 +68,7 @@ joined as (
         on subjects.currency = currencies.currency
 ),
 
-final as (
+found as (
 {{ condition_rows('joined', [
     ('EVIDENCE_STALE', 'is_stale', "coalesce(cast(evidence_at as " ~ dbt.type_string() ~ "), 'never read')", 'evidence_stale_minutes', 'coverage'),
     ('EVIDENCE_INCOMPLETE', 'not (is_stripe_complete and is_kernel_complete)',
@@ -82,6 +83,47 @@ final as (
         "coalesce(cast(controls_at as " ~ dbt.type_string() ~ "), 'absent')", 'controls_age_minutes', 'kernel controls'),
     ('CURRENCY_NOT_KNOWN', 'not is_currency_known', 'currency', "'listed'", 'currency list')
 ]) }}
+),
+
+-- Two people lifted a condition of one payout, as it was observed and up to an amount.
+lifted as (
+    select
+        found.tenant_id,
+        found.payout_key,
+        found.condition_code,
+        min(overrides.override_id) as override_id
+    from found
+    inner join joined
+        on
+            found.tenant_id = joined.tenant_id
+            and found.payout_key = joined.payout_key
+    inner join {{ ref('int_overrides') }} as overrides
+        on
+            found.tenant_id = overrides.tenant_id
+            and found.payout_key = overrides.payout_key
+            and found.condition_code = overrides.condition_code
+            and coalesce(found.observed, '') = overrides.observed
+            and joined.currency = overrides.currency
+            and joined.gross_cents <= overrides.amount_cents
+    where overrides.is_in_force
+    group by found.tenant_id, found.payout_key, found.condition_code
+),
+
+final as (
+    select
+        found.tenant_id,
+        found.payout_key,
+        found.condition_code,
+        found.holds and lifted.override_id is null as holds,
+        found.observed,
+        found.threshold,
+        coalesce('override ' || lifted.override_id, found.evidence_source) as evidence_source
+    from found
+    left join lifted
+        on
+            found.tenant_id = lifted.tenant_id
+            and found.payout_key = lifted.payout_key
+            and found.condition_code = lifted.condition_code
 )
 
 select *

@@ -48,8 +48,16 @@ open_items as (
         items.tenant_id,
         items.period,
         items.currency,
-        case when items.outcome = 'pending' then 40 else 100 + codes.precedence end as line_no,
-        case when items.outcome = 'pending' then 'pending' else 'break_' || lower(items.reason_code) end as line_code,
+        case
+            when items.outcome = 'pending' then 40
+            when items.is_written_off then 95
+            else 100 + codes.precedence
+        end as line_no,
+        case
+            when items.outcome = 'pending' then 'pending'
+            when items.is_written_off then 'written_off'
+            else 'break_' || lower(items.reason_code)
+        end as line_code,
         items.balance_effect_cents as amount_cents
     from {{ ref('int_open_items') }} as items
     inner join {{ ref('reason_codes') }} as codes

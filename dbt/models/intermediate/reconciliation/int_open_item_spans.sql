@@ -1,11 +1,12 @@
--- grain: one tenant, currency, month opened and month cleared (null: still open): money that waited for the other side
+-- grain: one tenant, currency, month opened, month cleared (null: still open) and how: money that waited for the other side
 with payouts as (
     select
         positions.tenant_id,
         positions.currency,
         positions.generated_at as opened_at,
         allocations.created_at as cleared_at,
-        allocations.allocated_cents as amount_cents
+        allocations.allocated_cents as amount_cents,
+        false as is_written_off
     from {{ ref('int_transfer_allocations') }} as allocations
     inner join {{ ref('int_payout_positions') }} as positions
         on
@@ -20,7 +21,8 @@ collections as (
         currency,
         receipted_at as opened_at,
         collected_at as cleared_at,
-        matched_cents as amount_cents
+        matched_cents as amount_cents,
+        false as is_written_off
     from {{ ref('int_collection_positions') }}
     where matched_cents > 0
 ),
@@ -31,7 +33,8 @@ refunds as (
         positions.currency,
         positions.refundable_at as opened_at,
         allocations.occurred_at as cleared_at,
-        allocations.allocated_cents as amount_cents
+        allocations.allocated_cents as amount_cents,
+        false as is_written_off
     from {{ ref('int_refund_allocations') }} as allocations
     inner join {{ ref('int_refund_positions') }} as positions
         on
@@ -46,8 +49,9 @@ open_items as (
         tenant_id,
         currency,
         since_at as opened_at,
-        cast(null as {{ dbt.type_timestamp() }}) as cleared_at,
-        unexplained_cents as amount_cents
+        written_off_at as cleared_at,
+        unexplained_cents as amount_cents,
+        is_written_off
     from {{ ref('int_open_items') }}
 ),
 
@@ -68,7 +72,8 @@ dated as (
         currency,
         {{ period_of('opened_at') }} as opened_period,
         case when cleared_at < opened_at then {{ period_of('opened_at') }} else {{ period_of('cleared_at') }} end as cleared_period,
-        amount_cents
+        amount_cents,
+        is_written_off
     from spans
 ),
 
@@ -78,10 +83,11 @@ final as (
         currency,
         opened_period,
         cleared_period,
+        is_written_off,
         {{ sum_cents('amount_cents') }} as amount_cents,
         count(*) as items
     from dated
-    group by tenant_id, currency, opened_period, cleared_period
+    group by tenant_id, currency, opened_period, cleared_period, is_written_off
 )
 
 select *

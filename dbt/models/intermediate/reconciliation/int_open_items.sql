@@ -259,16 +259,52 @@ items as (
     select * from kernel_items
 ),
 
-final as (
+coded as (
     select
         {{ hash_id('brk', ['items.tenant_id', 'items.item_kind', 'items.item_key', 'items.currency']) }} as break_id,
         items.*,
-        case when codes.verdict_effect = 'pending' then 'pending' else 'break' end as outcome,
-        coalesce(codes.verdict_effect, 'break') as verdict_effect,
+        coalesce(codes.verdict_effect, 'break') as effect_of_code,
         coalesce(codes.severity, 'high') as severity
     from items
     left join {{ ref('reason_codes') }} as codes
         on items.reason_code = codes.reason_code
+),
+
+given_up as (
+    select
+        tenant_id,
+        break_id,
+        currency,
+        amount_cents,
+        min(posted_at) as written_off_at
+    from {{ ref('int_write_offs') }}
+    where
+        is_standing
+        and break_id is not null
+    group by tenant_id, break_id, currency, amount_cents
+),
+
+-- A write-off closes exactly the difference that two people saw; another difference is open again.
+final as (
+    select
+        coded.*,
+        given_up.written_off_at,
+        given_up.break_id is not null as is_written_off,
+        case
+            when given_up.break_id is not null then 'ok'
+            when coded.effect_of_code = 'pending' then 'pending'
+            -- Its money is explained; see decision 3.
+            when coded.effect_of_code = 'warning' then 'ok'
+            else 'break'
+        end as outcome,
+        case when given_up.break_id is not null then 'warning' else coded.effect_of_code end as verdict_effect
+    from coded
+    left join given_up
+        on
+            coded.tenant_id = given_up.tenant_id
+            and coded.break_id = given_up.break_id
+            and coded.currency = given_up.currency
+            and abs(coded.expected_cents - coded.actual_cents) = given_up.amount_cents
 )
 
 select *

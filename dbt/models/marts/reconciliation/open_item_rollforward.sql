@@ -19,9 +19,9 @@ with flows as (
         currency,
         0 as new_cents,
         0 as new_items,
-        amount_cents as cleared_cents,
+        case when is_written_off then 0 else amount_cents end as cleared_cents,
         items as cleared_items,
-        0 as written_off_cents
+        case when is_written_off then amount_cents else 0 end as written_off_cents
     from {{ ref('int_open_item_spans') }}
     where cleared_period is not null
 

@@ -1,0 +1,231 @@
+"""`tieout explain`: the life of one thing, as a person reads it.
+
+Belongs here: the order of what is told and how it looks. Does not belong here: which rows belong to
+an id (`explaining.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from dagster_project.cli_acts import Json, existing_home
+from dagster_project.explaining import Life, life_of
+from dagster_project.marts import Row
+from dagster_project.narration import answer, money, out, table
+
+__all__ = ["explain"]
+
+Cells = Callable[[Row], tuple[object, ...]]
+
+
+def explain(
+    identifier: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A movement, break, payout key, receipt, transfer..."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Tell the life of a thing: both sides, each link, what decided, what would cure it."""
+    _, home = existing_home()
+    life = life_of(home, identifier)
+    if as_json:
+        answer(life.document())
+        return
+    out.print(f"[bold]{escape(identifier)}[/]", soft_wrap=True)
+    for title, mart, heads, cells in _SECTIONS:
+        _section(life, title, mart, heads, cells)
+    _findings(life)
+
+
+def _section(life: Life, title: str, mart: str, heads: Sequence[str], cells: Cells) -> None:
+    rows = life.rows.get(mart)
+    if not rows:
+        return
+    out.print()
+    out.print(table(title, heads, [cells(row) for row in sorted(rows, key=_when)]))
+    if mart in life.cut:
+        out.print(f"only the first {len(rows)}; published/current.duckdb has them all")
+
+
+def _when(row: Row) -> str:
+    times = ("occurred_at", "created_at", "at", "payable_at", "first_seen_at")
+    return next((str(row[name]) for name in times if row.get(name) is not None), "")
+
+
+def _movement(row: Row) -> tuple[object, ...]:
+    return (
+        row["occurred_at"],
+        row["movement_type"],
+        row["source_object_id"],
+        row["leg"],
+        money(row["amount_cents"], row["currency"]),
+        money(row["fee_cents"], row["currency"]),
+        row["period"],
+        row["kernel_reference_type"],
+        row["reason_code"] or row["outcome"],
+    )
+
+
+def _position(row: Row) -> tuple[object, ...]:
+    currency = row["currency"]
+    return (
+        row["source_type"],
+        row["source_id"],
+        row["settlement_id"],
+        row["party_id"],
+        money(row["entitled_cents"], currency),
+        money(row["held_cents"], currency),
+        money(row["instructed_cents"], currency),
+        money(row["paid_cents"], currency),
+        money(row["drift_cents"], currency),
+    )
+
+
+def _gate(row: Row) -> tuple[object, ...]:
+    return (
+        row["payout_key"],
+        row["period"],
+        money(row["gross_cents"], row["currency"]),
+        money(row["release_cents"], row["currency"]),
+        row["decision"],
+        str(row["held_codes"] or "").replace(",", " "),
+    )
+
+
+def _money_of(*names: str) -> Cells:
+    """Cells of a row by name; an amount is shown with its currency."""
+
+    def cells(row: Row) -> tuple[object, ...]:
+        return tuple(
+            money(row[name], row["currency"])
+            if name.endswith("_cents") and "currency" in row
+            else row[name]
+            for name in names
+        )
+
+    return cells
+
+
+_SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
+    (
+        "Kernel: receipts, adjustments, holds",
+        "source_positions",
+        ("kind", "id", "settlement", "party", "entitled", "held", "instructed", "paid", "drift"),
+        _position,
+    ),
+    (
+        "Kernel: artifacts",
+        "artifact_verdicts",
+        ("kind", "id", "verdict", "why", "manifest"),
+        _money_of("artifact_type", "artifact_id", "verdict", "verdict_code", "manifest_status"),
+    ),
+    (
+        "Rail: movements",
+        "money_movements",
+        ("when", "type", "object", "leg", "amount", "fee", "month", "maps to", "outcome"),
+        _movement,
+    ),
+    (
+        "Link: which instruction a transfer settles",
+        "transfer_matches",
+        ("transfer", "payout", "amount", "rule"),
+        _money_of("transfer_id", "payout_key", "amount_cents", "rule"),
+    ),
+    (
+        "Link: what a movement is made of (minor units)",
+        "movement_references",
+        ("movement", "source", "id", "settlement", "allocated"),
+        _money_of("movement_id", "source_type", "source_id", "settlement_id", "allocated_cents"),
+    ),
+    (
+        "Link: what a payout uses up",
+        "payout_sources",
+        ("payout", "source", "id", "amount"),
+        _money_of("payout_key", "source_type", "source_id", "amount_cents"),
+    ),
+    (
+        "Gate",
+        "payout_gates",
+        ("payout", "month", "gross", "release", "decision", "held by"),
+        _gate,
+    ),
+    (
+        "Gate: what holds, and what would lift it",
+        "payout_gate_conditions",
+        ("condition", "observed", "needed", "seen in", "overridable"),
+        _money_of("condition_code", "observed", "threshold", "source", "overridable"),
+    ),
+    (
+        "Payments",
+        "payout_submissions",
+        ("when", "attempt", "state", "transfer", "amount", "to", "why"),
+        _money_of(
+            *("at", "attempt", "state", "transfer_id", "amount_cents"),
+            *("destination_account_id", "reason_code"),
+        ),
+    ),
+    (
+        "Overrides",
+        "overrides",
+        ("override", "amount", "expires", "by", "and by", "status", "why"),
+        _money_of(
+            *("override_id", "amount_cents", "expires_at", "proposed_by", "approved_by"),
+            *("override_status", "void_code"),
+        ),
+    ),
+    (
+        "Write-offs",
+        "write_offs",
+        ("write-off", "kind", "amount", "by", "and by", "status", "why"),
+        _money_of(
+            *("write_off_id", "entry_kind", "amount_cents", "proposed_by", "approved_by"),
+            *("write_off_status", "void_code"),
+        ),
+    ),
+    (
+        "Certifications",
+        "period_certifications",
+        ("certification", "month", "verdict", "by", "and by", "status", "why"),
+        _money_of(
+            *("certification_id", "period", "verdict", "prepared_by", "approved_by"),
+            *("certification_status", "void_code"),
+        ),
+    ),
+    (
+        "Packets",
+        "run_packets",
+        ("month", "revision", "verdict", "file"),
+        _money_of("period", "revision", "verdict", "path"),
+    ),
+)
+
+
+def _findings(life: Life) -> None:
+    """What was decided and what would cure it, in sentences."""
+    out.print()
+    handled: dict[str, Any] = {row["break_id"]: row for row in life.rows.get("mismatch_triage", [])}
+    rows = life.rows.get("reconciliation_drift", [])
+    for row in rows:
+        drift = money(row["drift_cents"], row["currency"])
+        out.print(
+            f"[bold]{row['outcome']} {row['reason_code']}[/] {escape(row['break_id'])}  "
+            f"drift {drift}, {row['lifecycle']}, {row['age_days']} days",
+            soft_wrap=True,
+        )
+        out.print(f"  {escape(row['explanation'])}", soft_wrap=True)
+        queue = handled.get(row["break_id"])
+        if queue is not None:
+            note = f"; {queue['note']}" if queue["note"] else ""
+            out.print(
+                escape(
+                    f"  {queue['triage_status']}, {queue['owner']} by "
+                    f"{queue['due_at']:%Y-%m-%d}{note}; see {queue['runbook']}"
+                ),
+                soft_wrap=True,
+            )
+    if not rows:
+        out.print("no break and nothing pending: every cent of it is explained")

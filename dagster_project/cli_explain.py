@@ -7,7 +7,7 @@ an id (`explaining.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -20,6 +20,8 @@ from dagster_project.narration import answer, money, out, table
 __all__ = ["explain"]
 
 Cells = Callable[[Row], tuple[object, ...]]
+
+_SHOWN: Final = 12
 
 
 def explain(
@@ -36,9 +38,9 @@ def explain(
         answer(life.document())
         return
     out.print(f"[bold]{escape(identifier)}[/]", soft_wrap=True)
+    _findings(life)
     for title, mart, heads, cells in _SECTIONS:
         _section(life, title, mart, heads, cells)
-    _findings(life)
 
 
 def _section(life: Life, title: str, mart: str, heads: Sequence[str], cells: Cells) -> None:
@@ -46,9 +48,11 @@ def _section(life: Life, title: str, mart: str, heads: Sequence[str], cells: Cel
     if not rows:
         return
     out.print()
-    out.print(table(title, heads, [cells(row) for row in sorted(rows, key=_when)]))
-    if mart in life.cut:
-        out.print(f"only the first {len(rows)}; published/current.duckdb has them all")
+    shown = sorted(rows, key=_when)[:_SHOWN]
+    out.print(table(title, heads, [cells(row) for row in shown]))
+    if len(rows) > _SHOWN:
+        more = f"{len(rows) - _SHOWN} more" if mart not in life.cut else "many more"
+        out.print(f"... and {more}: --json, or the table {mart} in published/current.duckdb")
 
 
 def _when(row: Row) -> str:
@@ -206,7 +210,6 @@ _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
 
 def _findings(life: Life) -> None:
     """What was decided and what would cure it, in sentences."""
-    out.print()
     handled: dict[str, Any] = {row["break_id"]: row for row in life.rows.get("mismatch_triage", [])}
     rows = life.rows.get("reconciliation_drift", [])
     for row in rows:
@@ -228,4 +231,4 @@ def _findings(life: Life) -> None:
                 soft_wrap=True,
             )
     if not rows:
-        out.print("no break and nothing pending: every cent of it is explained")
+        out.print("no break and nothing pending here")

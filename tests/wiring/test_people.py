@@ -203,3 +203,24 @@ def test_nobody_approves_what_he_proposed(before: Office) -> None:
     answer = before.type("certify", "approve", proposed["id"], "--reason", "x", "--operator", FIRST)
     assert answer.code == 1
     one_paragraph(answer, "self_approved")
+
+
+def test_the_life_of_a_break_tells_both_sides_the_rule_and_the_cure(office: Office) -> None:
+    break_id = office.ids["break"]
+    told = office.type("explain", break_id)
+    assert told.code == 0, told
+    for said in ("MISSING_INTERNAL", "Find the receipt", "Rail: movements", "missing-receipt"):
+        assert said in told.out, told
+    assert office.ids["override"] in told.out
+    assert "ann by 2099-01-02" in told.out
+
+
+@pytest.mark.parametrize("column", ["movement_id", "source_object_id", "payout_key"])
+def test_any_name_of_a_payout_leads_to_both_its_sides(before: Office, column: str) -> None:
+    paid = list(before.rows("money_movements", tenant_id=TENANT, movement_type="payout"))
+    life = before.done("explain", paid[0][column])
+    assert paid[0]["movement_id"] in {row["movement_id"] for row in life["money_movements"]}
+    assert {row["payout_key"] for row in life["transfer_matches"]} == {paid[0]["payout_key"]}
+    assert [row["decision"] for row in life["payout_gates"]] == ["hold"]
+    sources = {row["source_id"] for row in life["movement_references"]}
+    assert sources & {row["source_id"] for row in life["source_positions"]}

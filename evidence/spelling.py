@@ -21,8 +21,8 @@ def table_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[dict[str, objec
     """Rows of a mart as packet tables spell them: nothing volatile, currencies in lower case.
 
     An item that is neither break nor pending is left out: what was resolved since the run before
-    says something of that run and not of the period, and a warning's or a write-off's money is in
-    the bridge.
+    says something of that run and not of the period, and what was written off is a line of the
+    bridge.
     """
     return (_row(row) for row in rows if "lifecycle" not in row or row.get("outcome") != "ok")
 

@@ -293,8 +293,6 @@ final as (
         case
             when given_up.break_id is not null then 'ok'
             when coded.effect_of_code = 'pending' then 'pending'
-            -- Its money is explained; see decision 3.
-            when coded.effect_of_code = 'warning' then 'ok'
             else 'break'
         end as outcome,
         case when given_up.break_id is not null then 'warning' else coded.effect_of_code end as verdict_effect

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.simulator.month_end import Payout
 from tests.mutation.clean import Clean
 from tests.mutation.landed import Row, Tables
 
-__all__ = ["KINDS", "Expected", "Kind", "Money", "kind"]
+__all__ = ["ANCHOR", "KINDS", "Expected", "Kind", "Money", "kind"]
 
 PLATFORM_TENANT = "_platform"
+ANCHOR = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

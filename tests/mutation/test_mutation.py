@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.mutation.harness import Case, Outcome, confuse, run
-from tests.mutation.kinds import KINDS, Expected
+from tests.mutation.history import CARRIED, RESOLVED
+from tests.mutation.kinds import ANCHOR, KINDS, Expected
 
 SEEDS_FOLDER = Path(__file__).resolve().parents[2] / "dbt" / "seeds"
 # What no change of one tenant's landed money can bring about; other tests reach these.
 REACHED_ELSEWHERE = {
-    "TIMING",  # tests/warehouse/test_scenarios.py: instructions that are not due
     "RESTATED",  # a certified figure that changed, which takes two people's lines
 }
 
@@ -85,6 +86,75 @@ def test_offsetting_errors_leave_no_gross_money_explained(outcome: Outcome) -> N
                 f"where tenant_id = '{case.tenant_id}'"
             )
             assert rows[0]["cents"] == sum(abs(wanted.drift) for wanted in case.expected)
+
+
+def test_tolerances_and_rules_are_recorded_where_they_matched(outcome: Outcome) -> None:
+    groups = {
+        (row["tenant_id"], row["match_key"]): row
+        for row in outcome.rows("select * from match_groups where group_kind = 'payout'")
+    }
+    in_dinars = {
+        tenant: row
+        for (tenant, _), row in groups.items()
+        if row["currency"] == "BHD" and row["rail_items"]
+    }
+    assert {tenant: row["tolerated_cents"] for tenant, row in in_dinars.items()} == {
+        "m0_within_tolerance_under": 5,
+        "m0_within_tolerance_over": -5,
+        "m0_beyond_tolerance": 0,
+    }
+    assert {row["tolerance_cents"] for row in in_dinars.values()} == {9}
+    rules = {(tenant, row["match_rule"]) for (tenant, _), row in groups.items()}
+    nearest = {tenant for tenant, rule in rules if rule == "nearest_amount"}
+    assert nearest == {
+        "m0_references_stripped",
+        "m0_references_stripped_and_nearly_fits",
+        "m0_nearest_in_two_passes",
+    }
+    assert ("m0_references_stripped_but_the_booking", "transfer") in rules
+    assert {row["cardinality"] for row in groups.values()} >= {"N:1", "N:M", "unmatched"}
+
+
+def test_breaks_are_new_persisting_reopened_or_resolved_and_absence_resolves_nothing(
+    outcome: Outcome,
+) -> None:
+    rows = outcome.rows("select * from reconciliation_drift")
+    by_id = {row["break_id"]: row for row in rows}
+    by_tenant = {row["tenant_id"]: row for row in rows if row["break_id"] != CARRIED}
+    persisting = by_tenant["m0_transfer_missing"]
+    assert (persisting["lifecycle"], persisting["outcome"]) == ("persisting", "break")
+    assert persisting["first_seen_at"] == (ANCHOR - timedelta(days=5)).replace(tzinfo=None)
+    assert by_tenant["m0_split_part_short"]["lifecycle"] == "reopened"
+    assert by_tenant["m0_transfer_under"]["lifecycle"] == "new"
+    assert (by_id[RESOLVED]["lifecycle"], by_id[RESOLVED]["outcome"]) == ("resolved", "ok")
+    assert (by_id[CARRIED]["lifecycle"], by_id[CARRIED]["outcome"]) == ("persisting", "break")
+    assert by_id[CARRIED]["expected_cents"] == 4_200
+
+
+def test_a_day_keeps_the_mismatches_it_had(outcome: Outcome) -> None:
+    days = {
+        (row["tenant_id"], row["day"]): row["mismatch_count"]
+        for row in outcome.rows("select * from daily_mismatches")
+    }
+    today, earlier = f"{ANCHOR:%Y-%m-%d}", f"{ANCHOR - timedelta(days=2):%Y-%m-%d}"
+    # It was pending five days ago and a break two days ago.
+    assert days["m0_transfer_missing", earlier] == 1
+    assert ("m0_transfer_missing", today) not in days
+    assert days["m0_references_stripped", earlier] == 1
+    assert days["m0_transfer_under", today] == 1
+
+
+def test_ageing_runs_from_the_expected_date(outcome: Outcome) -> None:
+    rows = outcome.rows("select * from reconciliation_drift where lifecycle <> 'resolved'")
+    now = ANCHOR.replace(tzinfo=None)
+    for row in rows:
+        late = now.date() - row["expected_by"].date()
+        days = late.days if now >= row["expected_by"] else 0
+        assert row["age_days"] == days
+        bounds = {"0-1": (0, 1), "2-7": (2, 7), "8-30": (8, 30), "31+": (31, 10_000)}
+        least, most = bounds[row["ageing_bucket"]]
+        assert least <= days <= most
+    assert {row["ageing_bucket"] for row in rows} == {"0-1", "2-7", "8-30", "31+"}
 
 
 def test_the_comparison_itself_can_fail() -> None:

@@ -43,6 +43,18 @@ recoveries as (
     from {{ ref('int_payout_positions') }}
 ),
 
+tolerated as (
+    select
+        tenant_id,
+        period,
+        currency,
+        45 as line_no,
+        'within_tolerance' as line_code,
+        tolerated_cents as amount_cents
+    from {{ ref('int_payout_positions') }}
+    where tolerated_cents <> 0
+),
+
 open_items as (
     select
         items.tenant_id,
@@ -173,6 +185,8 @@ final as (
     select * from recoveries
     union all
     select * from open_items
+    union all
+    select * from tolerated
     union all
     select * from inherited
     union all

@@ -120,6 +120,9 @@ final as (
         joined.statement_hash,
         joined.artifact_id,
         joined.instructions,
+        coalesce(own_rules.tolerance_cents, any_rule.tolerance_cents) as tolerance_cents,
+        coalesce(own_rules.nearest_cents, any_rule.nearest_cents) as nearest_cents,
+        coalesce(own_rules.window_days, any_rule.window_days) as window_days,
         joined.instruction_rank,
         joined.operation_id,
         joined.operation_reversed,
@@ -128,6 +131,10 @@ final as (
         joined.destination_account_id
     from joined
     cross join {{ ref('stg_tieout__run') }} as run
+    left join {{ ref('match_rules') }} as own_rules
+        on joined.currency = own_rules.currency
+    left join {{ ref('match_rules') }} as any_rule
+        on any_rule.currency = '*'
 )
 
 select *

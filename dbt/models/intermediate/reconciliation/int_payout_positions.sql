@@ -11,6 +11,7 @@ settled as (
         tenant_id,
         payout_key,
         {{ sum_cents('allocated_cents') }} as settled_cents,
+        {{ sum_cents('tolerated_cents') }} as tolerated_over_cents,
         count(case when allocated_cents > 0 then 1 end) as transfers,
         count(case when is_late and allocated_cents > 0 then 1 end) as late_transfers,
         min(case
@@ -26,6 +27,20 @@ joined as (
     select
         expected.*,
         coalesce(settled.settled_cents, 0) as settled_cents,
+        coalesce(settled.tolerated_over_cents, 0) as tolerated_over_cents,
+        case
+            when
+                settled.transfers > 0
+                and settled.refusal_code is null
+                and expected.expected_cents - settled.settled_cents <= expected.tolerance_cents
+                then expected.expected_cents - settled.settled_cents
+            else 0
+        end as tolerated_under_cents,
+        -- The tenant's own time to clear, once it has shown one, says when a payout is overdue.
+        case
+            when lags.due_days is null then expected.expected_by
+            else {{ add_days('expected.instructed_at', 'lags.due_days') }}
+        end as due_by,
         coalesce(settled.transfers, 0) as transfers,
         coalesce(settled.late_transfers, 0) as late_transfers,
         settled.refusal_code,
@@ -40,6 +55,8 @@ joined as (
         on
             expected.tenant_id = settled.tenant_id
             and expected.payout_key = settled.payout_key
+    left join {{ ref('int_clearing_lags') }} as lags
+        on expected.tenant_id = lags.tenant_id
     left join {{ ref('int_ambiguous_payouts') }} as ambiguous
         on
             expected.tenant_id = ambiguous.tenant_id
@@ -63,9 +80,12 @@ final as (
         recovery_cents,
         expected_cents,
         settled_cents,
-        expected_cents - settled_cents as open_cents,
+        tolerance_cents,
+        window_days,
+        tolerated_under_cents - tolerated_over_cents as tolerated_cents,
+        expected_cents - settled_cents - tolerated_under_cents as open_cents,
         generated_at,
-        expected_by,
+        due_by as expected_by,
         settled_at,
         statement_hash,
         artifact_id,
@@ -77,11 +97,11 @@ final as (
         transfer_id,
         late_transfers,
         case
-            when expected_cents = settled_cents then null
+            when expected_cents = settled_cents + tolerated_under_cents then null
             when not stripe_complete then 'SOURCE_INCOMPLETE'
             when instruction_rank > 1 then 'DUPLICATE_INTERNAL'
             when refusal_code is not null then refusal_code
-            when as_of < expected_by then 'TIMING'
+            when as_of < due_by then 'TIMING'
             when transfers > 1 then 'SPLIT_INCOMPLETE'
             when transfers = 1 then 'AMOUNT_UNDER'
             when is_ambiguous then 'AMBIGUOUS_MATCH'

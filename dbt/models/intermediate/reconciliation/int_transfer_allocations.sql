@@ -7,6 +7,8 @@ with matched as (
         expected.period,
         expected.currency as expected_currency,
         expected.expected_cents,
+        expected.tolerance_cents,
+        expected.instructed_at,
         expected.late_after,
         expected.operation_dead,
         case
@@ -55,6 +57,21 @@ allocated as (
     from ordered
 ),
 
+-- What little a transfer has too much counts as equal within the tolerance, and is recorded as such.
+tolerated as (
+    select
+        *,
+        case
+            when
+                refusal_code is null
+                and allocated_cents > 0
+                and amount_cents - allocated_cents <= tolerance_cents
+                then amount_cents - allocated_cents
+            else 0
+        end as tolerated_cents
+    from allocated
+),
+
 final as (
     select
         account_id,
@@ -69,7 +86,9 @@ final as (
         expected_cents,
         amount_cents,
         allocated_cents,
-        amount_cents - allocated_cents as excess_cents,
+        tolerated_cents,
+        amount_cents - allocated_cents - tolerated_cents as excess_cents,
+        instructed_at,
         created_at,
         created_at > late_after as is_late,
         transfer_rank,
@@ -77,11 +96,11 @@ final as (
         operation_collects,
         case
             when refusal_code is not null then refusal_code
-            when amount_cents = allocated_cents then null
+            when amount_cents = allocated_cents + tolerated_cents then null
             when allocated_cents = 0 then 'DUPLICATE_EXTERNAL'
             else 'AMOUNT_OVER'
         end as excess_code
-    from allocated
+    from tolerated
 )
 
 select *

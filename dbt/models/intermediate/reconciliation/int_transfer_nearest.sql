@@ -1,74 +1,45 @@
--- grain: one platform transfer without any reference, and what its amount alone suggests
-with unreferenced as (
-    select
-        transfers.transfer_id,
-        transfers.amount_cents,
-        transfers.currency,
-        transfers.created_at,
-        owners.tenant_id,
-        owners.party_id
-    from {{ ref('stg_stripe__transfers') }} as transfers
-    inner join {{ ref('int_account_owners') }} as owners
-        on transfers.destination_account_id = owners.account_id
-    left join {{ ref('int_transfer_references') }} as led
-        on transfers.transfer_id = led.transfer_id
-    where
-        transfers.is_platform
-        and led.transfer_id is null
-        and transfers.transfer_group is null
-        and transfers.meta_operation_id is null
-        and transfers.meta_payout_key is null
+-- grain: one platform transfer without any reference, and the instruction that is nearest to it and it to the instruction
+with pairs as (
+    select *
+    from {{ ref('int_transfer_pairs') }}
+    where payout_key is not null
 ),
 
-open_payouts as (
-    select expected.*
-    from {{ ref('int_expected_payouts') }} as expected
-    left join {{ ref('int_transfer_references') }} as led
-        on
-            expected.tenant_id = led.tenant_id
-            and expected.payout_key = led.payout_key
-    where
-        led.transfer_id is null
-        and expected.expected_cents > 0
-),
+-- Two fixed passes: what the first has matched no longer stands in the way of the second.
+{{ mutual_best('pairs', 'first_pass') }},
 
-pairs as (
-    select
-        unreferenced.transfer_id,
-        open_payouts.tenant_id,
-        open_payouts.payout_key
-    from unreferenced
-    inner join open_payouts
-        on
-            unreferenced.tenant_id = open_payouts.tenant_id
-            and unreferenced.party_id = open_payouts.party_id
-            and unreferenced.currency = open_payouts.currency
-            and unreferenced.amount_cents = open_payouts.expected_cents
-            and unreferenced.created_at >= open_payouts.generated_at
-),
-
-counted as (
-    select
-        transfer_id,
-        tenant_id,
-        payout_key,
-        count(*) over (partition by transfer_id) as payouts_of_transfer,
-        count(*) over (partition by tenant_id, payout_key) as transfers_of_payout
+left_over as (
+    select pairs.*
     from pairs
+    left join first_pass as by_transfer
+        on pairs.transfer_id = by_transfer.transfer_id
+    left join first_pass as by_payout
+        on
+            pairs.tenant_id = by_payout.tenant_id
+            and pairs.payout_key = by_payout.payout_key
+    where
+        by_transfer.transfer_id is null
+        and by_payout.transfer_id is null
+),
+
+{{ mutual_best('left_over', 'second_pass') }},
+
+matched as (
+    select * from first_pass
+    union all
+    select * from second_pass
 ),
 
 final as (
     select
-        unreferenced.transfer_id,
-        unreferenced.tenant_id,
-        min(case
-            when counted.payouts_of_transfer = 1 and counted.transfers_of_payout = 1 then counted.payout_key
-        end) as payout_key,
-        count(counted.payout_key) as candidates
-    from unreferenced
-    left join counted
-        on unreferenced.transfer_id = counted.transfer_id
-    group by unreferenced.transfer_id, unreferenced.tenant_id
+        near.transfer_id,
+        min(near.tenant_id) as tenant_id,
+        min(matched.payout_key) as payout_key,
+        count(near.payout_key) as candidates
+    from {{ ref('int_transfer_pairs') }} as near
+    left join matched
+        on near.transfer_id = matched.transfer_id
+    group by near.transfer_id
 )
 
 select *

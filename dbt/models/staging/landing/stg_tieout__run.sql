@@ -15,6 +15,8 @@ settings as (
         max(case when setting = 'payout_due_days' then setting_value end) as payout_due_days,
         max(case when setting = 'collection_due_days' then setting_value end) as collection_due_days,
         max(case when setting = 'late_settlement_days' then setting_value end) as late_settlement_days,
+        max(case when setting = 'clearing_samples' then setting_value end) as clearing_samples,
+        max(case when setting = 'clearing_percent' then setting_value end) as clearing_percent,
         max(case when setting = 'rail_booking_days' then setting_value end) as rail_booking_days,
         max(case when setting = 'conversion_tolerance_cents' then setting_value end) as conversion_tolerance_cents,
         max(case when setting = 'platform_fee_bps' then setting_value end) as platform_fee_bps
@@ -32,6 +34,8 @@ final as (
         settings.payout_due_days,
         settings.collection_due_days,
         settings.late_settlement_days,
+        settings.clearing_samples,
+        settings.clearing_percent,
         settings.rail_booking_days,
         settings.conversion_tolerance_cents,
         settings.platform_fee_bps

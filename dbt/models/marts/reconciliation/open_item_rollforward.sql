@@ -1,19 +1,5 @@
 -- grain: one tenant, month and currency: money waiting for its other side, from opening to closing, never netted
-with write_offs as (
-    select
-        postings.tenant_id,
-        {{ period_of('postings.posted_at') }} as period,
-        postings.currency,
-        {{ sum_cents('postings.amount_cents') }} as written_off_cents
-    from {{ ref('int_write_offs') }} as postings
-    -- What cleared after it was written off needs no write-off.
-    inner join {{ ref('int_open_items') }} as items
-        on postings.break_id = items.break_id
-    where postings.entry_kind = 'write_off'
-    group by postings.tenant_id, {{ period_of('postings.posted_at') }}, postings.currency
-),
-
-flows as (
+with flows as (
     select
         tenant_id,
         opened_period as period,
@@ -38,19 +24,6 @@ flows as (
         case when is_written_off then amount_cents else 0 end as written_off_cents
     from {{ ref('int_open_item_spans') }}
     where cleared_period is not null
-
-    union all
-
-    select
-        tenant_id,
-        period,
-        currency,
-        0 as new_cents,
-        0 as new_items,
-        0 as cleared_cents,
-        0 as cleared_items,
-        written_off_cents
-    from write_offs
 
     union all
 
@@ -112,21 +85,6 @@ closed as (
     group by months.tenant_id, months.period, months.currency
 ),
 
-written_off_by_then as (
-    select
-        months.tenant_id,
-        months.period,
-        months.currency,
-        {{ sum_cents('write_offs.written_off_cents') }} as written_off_cents
-    from months
-    inner join write_offs
-        on
-            months.tenant_id = write_offs.tenant_id
-            and months.currency = write_offs.currency
-            and write_offs.period <= months.period
-    group by months.tenant_id, months.period, months.currency
-),
-
 final as (
     select
         opened.tenant_id,
@@ -136,9 +94,9 @@ final as (
         opened.new_cents,
         opened.cleared_cents,
         opened.written_off_cents,
-        coalesce(closed.closing_cents, 0) - coalesce(written.written_off_cents, 0) as closing_cents,
+        coalesce(closed.closing_cents, 0) as closing_cents,
         opened.opening_cents + opened.new_cents - opened.cleared_cents - opened.written_off_cents
-        - coalesce(closed.closing_cents, 0) + coalesce(written.written_off_cents, 0) as residual_cents,
+        - coalesce(closed.closing_cents, 0) as residual_cents,
         opened.new_items,
         opened.cleared_items,
         coalesce(closed.closing_items, 0) as closing_items
@@ -148,11 +106,6 @@ final as (
             opened.tenant_id = closed.tenant_id
             and opened.period = closed.period
             and opened.currency = closed.currency
-    left join written_off_by_then as written
-        on
-            opened.tenant_id = written.tenant_id
-            and opened.period = written.period
-            and opened.currency = written.currency
 )
 
 select *

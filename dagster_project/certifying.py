@@ -63,8 +63,7 @@ def certifiable(home: Home, tenant_id: str, period: str, *, now: datetime) -> Ce
         _require_fresh(run, end, now)
         runs = list(marts.rows("reconciliation_runs", tenant_id=tenant_id, period=period))
         verdict = _verdict(runs, tenant_id, period)
-        _require_verified(marts, tenant_id)
-        _require_tied_out(marts, tenant_id, period)
+        _require_unblocked(marts, tenant_id, period)
         rows = list(marts.rows("period_figures", tenant_id=tenant_id, period=period))
     figures = tuple(sorted(rows, key=lambda row: (row["currency"], row["figure"])))
     said = [[row["currency"], row["figure"], row["amount_cents"]] for row in figures]
@@ -165,36 +164,22 @@ def _verdict(runs: Sequence[Row], tenant_id: str, period: str) -> str:
     return verdict
 
 
-def _require_verified(marts: Marts, tenant_id: str) -> None:
-    bad = [
+def _require_unblocked(marts: Marts, tenant_id: str, period: str) -> None:
+    against = [
         row
-        for row in marts.rows("artifact_verdicts", tenant_id=tenant_id)
-        if row["verdict"] in ("mismatch", "refused")
-        or (row["manifest_status"] or "trusted") != "trusted"
+        for row in marts.rows("certification_blockers", tenant_id=tenant_id)
+        if row["period"] in (period, "all")
     ]
-    if bad:
+    if against:
+        first = against[0]
         raise _refused(
-            "artifacts_unverified",
-            got=f"{len(bad)} artifacts of {tenant_id} that did not verify, such as "
-            f"{bad[0]['artifact_type']} {bad[0]['artifact_id']}",
-            expected="every artifact verified and its manifest signed by a trusted key",
-            remedy="Look them up in artifact_verdicts, have them exported again, and run",
-        )
-
-
-def _require_tied_out(marts: Marts, tenant_id: str, period: str) -> None:
-    failed = [
-        row
-        for row in marts.rows("tie_outs", tenant_id=tenant_id, period=period)
-        if not row["holds"]
-    ]
-    if failed:
-        raise _refused(
-            "tie_out_failed",
-            got=f"{len(failed)} tie-outs of {period} that do not hold, such as "
-            f"{failed[0]['tie_out']} of {failed[0]['account_id']}",
-            expected="every identity of the period to hold",
-            remedy="Look them up in tie_outs where holds is false",
+            "certification_blocked",
+            got=f"{tenant_id} {period} with {len(against)} objections, such as {first['blocker']} "
+            f"({first['blocked_items']} items, first {first['first_code']} at "
+            f"{first['first_item']})",
+            expected="no row for the period or for `all` in certification_blockers",
+            remedy="Look them up in certification_blockers, artifact_verdicts and tie_outs, have "
+            "what is wrong exported or read again, and run",
         )
 
 

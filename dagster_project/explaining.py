@@ -43,6 +43,7 @@ _FOLLOWED: Final = (
     ("payout_key", "payout_gates", "payout_key"),
     ("payout_key", "payout_submissions", "payout_key"),
     ("payout_key", "reconciliation_drift", "payout_key"),
+    ("rail_object_id", "money_movements", "source_object_id"),
     ("charge_id", "money_movements", "charge_id"),
     ("charge_id", "reconciliation_drift", "rail_object_id"),
     ("movement_id", "movement_references", "movement_id"),

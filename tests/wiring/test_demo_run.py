@@ -45,6 +45,24 @@ def test_a_tenant_without_faults_is_fully_explained(demo: Any) -> None:
     assert all(row["verdict"].startswith("reconciled") for row in clean)
 
 
+def test_only_months_with_a_planted_break_have_the_verdict_breaks(
+    demo: Any, demo_home: Path
+) -> None:
+    broken = {
+        (row["tenant_id"], row["period"], row["currency"])
+        for row in rows(demo_home, "reconciliation_drift")
+        if row["outcome"] == "break"
+    }
+    said = {
+        (row["tenant_id"], row["period"], row["currency"])
+        for row in demo["verdicts"]
+        if row["verdict"] in ("breaks", "incomplete")
+    }
+    assert said == broken
+    assert not [row for row in rows(demo_home, "tie_outs") if not row["holds"]]
+    assert not rows(demo_home, "certification_blockers")
+
+
 def test_each_tenant_and_period_has_one_packet_that_its_table_lists(demo_home: Path) -> None:
     packets = issued(prepare_home(demo_home))
     wanted = {

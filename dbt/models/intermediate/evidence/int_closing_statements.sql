@@ -1,9 +1,9 @@
--- grain: one party's statement that closed its month: the first that verified; a later one restates it
+-- grain: one party's statement that closed its month in its currency: the first that verified; a later one restates it
 with ranked as (
     select
         *,
         row_number() over (
-            partition by tenant_id, party_id, period
+            partition by tenant_id, party_id, period, currency
             order by
                 case when verdict = 'mismatch' then 1 else 0 end asc nulls last,
                 generated_at asc nulls last,

@@ -5,10 +5,10 @@ with ledger_totals as (
         period,
         party_id,
         ledger_account_id,
-        min(currency) as currency,
+        currency,
         {{ sum_cents('amount_cents') }} as amount_cents
     from {{ ref('int_closing_lines') }}
-    group by tenant_id, period, party_id, ledger_account_id
+    group by tenant_id, period, party_id, ledger_account_id, currency
 ),
 
 statement_totals as (
@@ -17,14 +17,14 @@ statement_totals as (
         totals.period,
         totals.party_id,
         totals.ledger_account_id,
-        min(statements.currency) as currency,
+        statements.currency,
         {{ sum_cents('totals.amount_cents') }} as amount_cents
     from {{ ref('stg_kernel__party_statement_totals') }} as totals
     inner join {{ ref('int_closing_statements') }} as statements
         on
             totals.tenant_id = statements.tenant_id
             and totals.artifact_id = statements.artifact_id
-    group by totals.tenant_id, totals.period, totals.party_id, totals.ledger_account_id
+    group by totals.tenant_id, totals.period, totals.party_id, totals.ledger_account_id, statements.currency
 ),
 
 ledger_equals_statement as (
@@ -45,6 +45,7 @@ ledger_equals_statement as (
             and ledger_totals.period = statement_totals.period
             and ledger_totals.party_id = statement_totals.party_id
             and ledger_totals.ledger_account_id = statement_totals.ledger_account_id
+            and ledger_totals.currency = statement_totals.currency
 ),
 
 ledger_entries as (

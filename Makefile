@@ -19,7 +19,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help venv demo ui test test-all lint check format docs bench conformance lock clean
+.PHONY: help venv demo ui test test-all lint check format docs bench bench-peers conformance lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,8 +71,18 @@ docs: venv ## write docs/data_dictionary.md from the dbt project
 	@$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt --target-path ../build/dbt --log-path build/dbt
 	@$(BIN)/python -m dagster_project.dictionary build/dbt/manifest.json > docs/data_dictionary.md
 
-bench: venv ## measure; prints a table, asserts nothing
-	@$(BIN)/python -m tests.bench
+bench: venv ## measure; prints figures, asserts nothing (BENCH="receipts packets" for some)
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+# Their pandas differs from ours, so they live in an environment of their own; nothing here is locked.
+PEERS := build/peers
+bench-peers: venv ## pandas and datacompy on the bench world beside the models
+	@$(BIN)/uv venv --quiet --allow-existing $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python datacompy polars pandas pyarrow duckdb==2.0.0
+	@rm -rf build/bench-world
+	@$(BIN)/python -m tests.bench.reconciliation 910000 build/bench-world
+	@$(PEERS)/bin/python tests/bench/peers.py build/bench-world
+	@rm -rf build/bench-world
 
 # Pinned; it comes from npm and is not part of this repository.
 STRIPE_CLI_VERSION := 1.52.0

@@ -24,6 +24,7 @@ from dagster_project.cli_audit import audit_app
 from dagster_project.cli_backtest import try_policy
 from dagster_project.cli_certify import certify_app
 from dagster_project.cli_controls import controls_app
+from dagster_project.cli_departures import departures_app
 from dagster_project.cli_drill import drill_app
 from dagster_project.cli_explain import explain
 from dagster_project.cli_imports import add_imports
@@ -71,6 +72,7 @@ app.add_typer(override_app, name="override")
 app.add_typer(write_off_app, name="write-off")
 app.add_typer(triage_app, name="triage")
 app.add_typer(certify_app, name="certify")
+app.add_typer(departures_app, name="departures")
 app.add_typer(audit_app, name="audit")
 app.add_typer(keys_app, name="keys")
 app.add_typer(simulator_app, name="simulator")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dagster_project import building
-from dagster_project.acting import land_books
+from dagster_project.acting import acts_of, land_books
 from dagster_project.controls import land_controls
 from dagster_project.home import read_state, write_state
 from dagster_project.marts import Marts
@@ -24,6 +24,7 @@ from dagster_project.runs import Run, last_published, remember_published
 from dagster_project.session import Session
 from dagster_project.sources import all_specs
 from evidence.artifacts import AgentKeys, KernelArtifacts
+from ingest.controls import DEPARTURE_BOOK, departed_accounts
 from ingest.errors import TieoutError
 from ingest.landing import new_batch_id
 from ingest.payouts.home import bind_home
@@ -88,6 +89,7 @@ def land_rail(session: Session, run: Run) -> PullResult:
         progress=lambda what, rows: session.progress("stripe", f"{what}: {rows} rows"),
         full=run.full,
         limits=rail.limits,
+        departed=departed_accounts(acts_of(session.settings, session.home, DEPARTURE_BOOK)),
     )
     _bind(session)
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ingest.controls.act_book import (
     ActLine,
+    departed_accounts,
     land_acts,
     lapsed_overrides,
     read_acts,
@@ -17,6 +18,7 @@ from ingest.controls.act_book import (
 from ingest.controls.acts import (
     ACT_BOOKS,
     CERTIFICATION_BOOK,
+    DEPARTURE_BOOK,
     ERASURE_BOOK,
     OVERRIDE_BOOK,
     RESOLUTIONS,
@@ -50,6 +52,7 @@ __all__ = [
     "CERTIFICATION_BOOK",
     "CERTIFIED_FIGURES",
     "CONTROLS_FILE",
+    "DEPARTURE_BOOK",
     "ERASURE_BOOK",
     "OPERATOR_TABLES",
     "OVERRIDE_BOOK",
@@ -65,6 +68,7 @@ __all__ = [
     "Operator",
     "append_control",
     "compose_control",
+    "departed_accounts",
     "land_acts",
     "land_controls",
     "lapsed_overrides",

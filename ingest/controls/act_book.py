@@ -36,7 +36,14 @@ from ingest.errors import SettingError
 from ingest.landing import Landing
 from ingest.tables import BatchManifest
 
-__all__ = ["ActLine", "land_acts", "lapsed_overrides", "read_acts", "write_acts"]
+__all__ = [
+    "ActLine",
+    "departed_accounts",
+    "land_acts",
+    "lapsed_overrides",
+    "read_acts",
+    "write_acts",
+]
 
 _MAX_REASON: Final = 500
 
@@ -169,6 +176,29 @@ def land_acts(
     if lines or head.exists():
         keep(head, lines, damage_of(head, lines))
     return manifest
+
+
+def departed_accounts(lines: Sequence[ActLine]) -> frozenset[str]:
+    """Accounts that two people say have left, read before a pull decides what to ask for.
+
+    Args:
+        lines: The book of departures, from `read_acts`.
+
+    Returns:
+        Accounts of proposals that another operator approved and that nobody revoked.
+    """
+    proposed = {line.act_id: line for line in lines if line.valid and line.action == "propose"}
+    approved: set[str | None] = set()
+    revoked: set[str | None] = set()
+    for line in lines:
+        proposal = proposed.get(line.act_id)
+        if proposal is None or not line.valid or line.tenant_id != proposal.tenant_id:
+            continue
+        if line.action == "approve" and line.operator != proposal.operator:
+            approved.add(line.act_id)
+        if line.action == "revoke":
+            revoked.add(line.act_id)
+    return frozenset(str(proposed[act].members["account_id"]) for act in approved - revoked)
 
 
 def lapsed_overrides(

@@ -18,12 +18,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from ingest.controls.tables import CERTIFICATIONS, ERASURES, OVERRIDES, TRIAGE, WRITE_OFFS
+from ingest.controls.tables import (
+    CERTIFICATIONS,
+    DEPARTURES,
+    ERASURES,
+    OVERRIDES,
+    TRIAGE,
+    WRITE_OFFS,
+)
 from ingest.tables import TIMESTAMP, TableSpec
 
 __all__ = [
     "ACT_BOOKS",
     "CERTIFICATION_BOOK",
+    "DEPARTURE_BOOK",
     "ERASURE_BOOK",
     "OVERRIDE_BOOK",
     "RESOLUTIONS",
@@ -52,6 +60,7 @@ _PERIOD: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _CURRENCY: Final = re.compile(r"[A-Z][A-Z0-9_]{2,11}")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,100}")
 _ACT_ID: Final = re.compile(r"[a-z]{3}_[0-9a-f]{24}")
 # Neither blanks nor an @: no credentials in an address, and no person's own address.
 _LINK: Final = re.compile(r"https?://[^\s@]{1,400}|packet:[0-9a-f]{64}")
@@ -93,6 +102,7 @@ def _is_count(value: Any) -> bool:
 _ID: Final = _text(300)
 _MEMBERS: Final[Mapping[str, Check]] = MappingProxyType(
     {
+        "account_id": _matches(_ACCOUNT),
         "act_id": _matches(_ACT_ID),
         "amount_cents": _is_amount,
         "batches": _is_count,
@@ -222,12 +232,21 @@ ERASURE_BOOK: Final = ActBook(
     },
 )
 
+# An account that left the platform: not to be read any more, and no gap in what was read.
+DEPARTURE_BOOK: Final = ActBook(
+    "departures",
+    "dep",
+    DEPARTURES,
+    {"propose": ("tenant_id", "account_id"), **_DECIDE},
+)
+
 ACT_BOOKS: Final = (
     OVERRIDE_BOOK,
     WRITE_OFF_BOOK,
     CERTIFICATION_BOOK,
     TRIAGE_BOOK,
     ERASURE_BOOK,
+    DEPARTURE_BOOK,
 )
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "AUDIT",
     "CERTIFICATIONS",
     "CERTIFIED_FIGURES",
+    "DEPARTURES",
     "ERASURES",
     "OPERATOR_TABLES",
     "OVERRIDES",
@@ -123,6 +124,8 @@ RESTATEMENTS: Final = TableSpec(
     append_only=True,
 )
 
+DEPARTURES: Final = _book("departures", *columns(account_id=VARCHAR))
+
 AUDIT: Final = TableSpec(
     "tieout",
     "audit_log",
@@ -149,6 +152,7 @@ OPERATOR_TABLES: Final[tuple[TableSpec, ...]] = (
     CERTIFICATIONS,
     TRIAGE,
     ERASURES,
+    DEPARTURES,
     CERTIFIED_FIGURES,
     RESTATEMENTS,
     AUDIT,

@@ -14,12 +14,14 @@ from evidence.artifacts import is_signed_by
 from evidence.keys import KeySigner, public_key_pem
 from ingest.controls import (
     ACT_BOOKS,
+    DEPARTURE_BOOK,
     OVERRIDE_BOOK,
     TRIAGE_BOOK,
     WRITE_OFF_BOOK,
     ActBook,
     ActLine,
     Operator,
+    departed_accounts,
     land_acts,
     lapsed_overrides,
     read_acts,
@@ -251,3 +253,34 @@ def test_a_book_lands_once_with_typed_members_and_its_void_lines(books: Books) -
         ("brk_1", 5, end, "ann", "valid", None),
         ("brk_1", 5, end, "cid", "void", "role_missing"),
     ]
+
+
+LEFT = {"action": "propose", "tenant_id": "t_1", "account_id": "acct_1Left"}
+
+
+def decided(act_id: str | None, action: str, tenant_id: str = "t_1") -> dict[str, Any]:
+    return {"action": action, "tenant_id": tenant_id, "act_id": act_id}
+
+
+def test_an_account_has_left_when_another_person_says_so_too_and_until_one_takes_it_back(
+    books: Books,
+) -> None:
+    (proposed,) = books.write(DEPARTURE_BOOK, LEFT)
+    assert departed_accounts(books.read(DEPARTURE_BOOK)) == frozenset()
+    books.write(DEPARTURE_BOOK, decided(proposed.act_id, "approve"), by="ann")
+    assert departed_accounts(books.read(DEPARTURE_BOOK)) == frozenset()
+    books.write(DEPARTURE_BOOK, decided(proposed.act_id, "approve"), by="ben")
+    assert departed_accounts(books.read(DEPARTURE_BOOK)) == {"acct_1Left"}
+    books.write(DEPARTURE_BOOK, decided(proposed.act_id, "revoke"), by="ann")
+    assert departed_accounts(books.read(DEPARTURE_BOOK)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("by", "key", "tenant_id"), [("cid", None, "t_1"), ("ben", "ann", "t_1"), ("ben", None, "t_2")]
+)
+def test_an_approval_that_does_not_count_lets_no_account_go(
+    books: Books, by: str, key: str | None, tenant_id: str
+) -> None:
+    (proposed,) = books.write(DEPARTURE_BOOK, LEFT)
+    books.write(DEPARTURE_BOOK, decided(proposed.act_id, "approve", tenant_id), by=by, key=key)
+    assert departed_accounts(books.read(DEPARTURE_BOOK)) == frozenset()

@@ -224,3 +224,20 @@ def test_any_name_of_a_payout_leads_to_both_its_sides(before: Office, column: st
     assert [row["decision"] for row in life["payout_gates"]] == ["hold"]
     sources = {row["source_id"] for row in life["movement_references"]}
     assert sources & {row["source_id"] for row in life["source_positions"]}
+
+
+def test_two_people_let_an_account_go_and_the_book_lists_it(before: Office) -> None:
+    account = "acct_1NeverSeen"
+    proposed = before.done(
+        *("departures", "propose", account, "--tenant-id", TENANT, "--reason", "closed")
+    )
+    assert before.done("departures", "list")["departed"] == []
+    own = before.type(
+        *("departures", "approve", proposed["id"], "--reason", "x", "--operator", FIRST)
+    )
+    assert own.code == 1
+    one_paragraph(own, "self_approved")
+    before.done("departures", "approve", proposed["id"], "--reason", "seen")
+    assert before.done("departures", "list")["departed"] == [account]
+    before.done("departures", "revoke", proposed["id"], "--reason", "it came back")
+    assert before.done("departures", "list")["departed"] == []

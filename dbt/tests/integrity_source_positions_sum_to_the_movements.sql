@@ -9,19 +9,30 @@ with by_source as (
     group by tenant_id, currency
 ),
 
+-- A fee is named after the receipt it was kept from. Named first, so that the join below is one of equal keys.
+named as (
+    select
+        tenant_id,
+        movement_id,
+        case when source_type = 'fee' then 'receipt' else source_type end as source_type,
+        case when source_type = 'fee' then substr(source_id, length('fee_') + 1) else source_id end as source_id,
+        allocated_cents
+    from {{ ref('movement_references') }}
+),
+
 by_movement as (
     select
         movements.tenant_id,
         movements.currency,
         -{{ sum_cents('sources.allocated_cents') }} as paid_cents
-    from {{ ref('movement_references') }} as sources
+    from named as sources
     inner join {{ ref('money_movements') }} as movements
         on sources.movement_id = movements.movement_id
     inner join {{ ref('source_positions') }} as positions
         on
             sources.tenant_id = positions.tenant_id
-            and sources.source_id = case when sources.source_type = 'fee' then 'fee_' else '' end || positions.source_id
-            and positions.source_type = case when sources.source_type = 'fee' then 'receipt' else sources.source_type end
+            and sources.source_type = positions.source_type
+            and sources.source_id = positions.source_id
     where movements.movement_type = 'payout'
     group by movements.tenant_id, movements.currency
 )

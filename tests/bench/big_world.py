@@ -186,7 +186,7 @@ select
     'ch_' || sale_no as charge_id,
     tenant_id || ':party:pty_' || party_no || ':period:'
         || strftime(date '2025-12-01' + to_months(month_no::integer), '%Y-%m')
-        || ':statement:' || payout_no as payout_key
+        || ':statement:' || sha256('statement' || payout_no) as payout_key
 from placed
 """
 
@@ -301,7 +301,9 @@ from payouts
     ("kernel", "settlement_receipts"): """
 select
     tenant_id, receipt_id, 'run_' || sale_no as run_id, 'setl_' || sale_no as settlement_id,
-    'dec_' || sale_no as decision_id, 'released' as status, gross_cents as amount_cents,
+    'dec_' || sale_no as decision_id, sha256('decision' || sale_no) as decision_hash,
+    'completed' as run_status, 'evt_' || sale_no as resolution_event_id,
+    'released' as status, gross_cents as amount_cents,
     gross_cents as released_amount_cents, 0 as refunded_amount_cents, 100 as release_rate_pct,
     'USD' as currency, 'final' as finality_state, sold_at as settled_at, sold_at as created_at,
     sha256(receipt_id) as receipt_hash, 'export' as origin, sha256(receipt_id) as artifact_sha256,

@@ -127,8 +127,9 @@ def main(arguments: list[str]) -> None:
     sales = int(arguments[0]) if arguments else MILLION_MOVEMENTS
     print("| work | movements | seconds | a second |\n|---|---|---|---|", flush=True)
     if len(arguments) > 1:
-        Path(arguments[1]).mkdir(mode=0o700)
-        measure(Path(arguments[1]), sales)
+        root = Path(arguments[1]).resolve()
+        root.mkdir(mode=0o700)
+        measure(root, sales)
         return
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), sales)

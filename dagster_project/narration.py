@@ -23,6 +23,7 @@ from rich.table import Table
 from dagster_project.session import Progress
 from evidence.errors import Refusal
 from ingest.errors import SettingError, TieoutError
+from ingest.stripe.currencies import API_EXPONENTS
 
 __all__ = [
     "EXIT_FOUND",
@@ -46,13 +47,6 @@ out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 160
 err: Final = Console(stderr=True, highlight=False)
 
 _UNBROKEN: Final = frozenset({"tenant", "period", "cur", "verdict", "decision", "amount", "drift"})
-# Currencies whose minor unit is not a hundredth, as the rail counts them; for display only.
-# fmt: off
-_EXPONENTS: Final = dict.fromkeys((
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV",
-    "XAF", "XOF", "XPF",
-), 0) | dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 3)
-# fmt: on
 _VERDICT_STYLES: Final = {
     "reconciled": "green",
     "reconciled_with_pending": "green",
@@ -105,10 +99,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def money(cents: int | None, currency: str) -> str:
-    """Minor units as people write them, `-1,234.50 USD`; the point follows the currency."""
+    """Minor units as people write them, `-1,234.50 USD`; the point follows the currency.
+
+    A currency of unknown exponent keeps its minor units and says so.
+    """
     if cents is None:
         return ""
-    digits = _EXPONENTS.get(currency.upper(), 2)
+    digits = API_EXPONENTS.get(currency.lower())
+    if digits is None:
+        return f"{cents:,} minor {currency}"
     whole, rest = divmod(abs(cents), 10**digits)
     point = f".{rest:0{digits}d}" if digits else ""
     return f"{'-' if cents < 0 else ''}{whole:,}{point} {currency}"

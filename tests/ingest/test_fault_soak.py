@@ -73,7 +73,7 @@ def soak(home: Path, *, pages: int, kills: int, seed: int) -> Counter[str]:
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with page_server(objects, seed=seed) as url:
         for number in range(MAX_PULLS):
-            fatal = chance.randint(1, 160) if tally["kills"] < kills else 0
+            fatal = chance.randint(1, 60) if tally["kills"] < kills else 0
             now = NOW.replace(microsecond=number)
             command = [sys.executable, "-c", PULL, str(home), url, now.isoformat()]
             done = subprocess.run(

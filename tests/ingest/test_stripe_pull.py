@@ -47,6 +47,18 @@ def table_rows(desk: Desk) -> dict[str, list[tuple[Any, ...]]]:
     return {spec.table: desk.landed(spec.table) for spec in STRIPE_TABLES}
 
 
+@pytest.mark.parametrize(("currency", "amount"), [("jpy", 500), ("kwd", 12_340), ("usd", 500)])
+def test_amounts_land_in_the_minor_units_of_any_currency(
+    desk: Desk, currency: str, amount: int
+) -> None:
+    charge = desk.rail.create_charge(amount, at=START, currency=currency, fee=10)
+    desk.rail.refund(charge["id"], 100, at=START + DAY)
+    assert desk.pull().complete
+    assert desk.landed("charges", "amount, currency") == [(amount, currency)]
+    moved = desk.landed("balance_transactions", "amount, fee, net, currency", "type <> 'topup'")
+    assert sorted(moved) == [(-100, 0, -100, currency), (amount, 10, amount - 10, currency)]
+
+
 def test_every_object_of_every_list_lands(busy: Desk) -> None:
     result = busy.pull()
     assert result.complete

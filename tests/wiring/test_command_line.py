@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.narration import money
 from tests.wiring.conftest import one_paragraph, type_command
 
 
@@ -76,3 +77,21 @@ def test_an_unreachable_rail_is_one_paragraph(tmp_path: Path, exports: Path) -> 
     )
     assert answer.code == 1, answer
     one_paragraph(answer, "127.0.0.1", "stripe_unreachable")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "said"),
+    [
+        (-123_450, "USD", "-1,234.50 USD"),
+        (500, "JPY", "500 JPY"),
+        (12_340, "KWD", "12.340 KWD"),
+        # Whole in life, with two decimals in the rail's API.
+        (50_000, "UGX", "500.00 UGX"),
+        (7, "XQX", "7 minor XQX"),
+        (None, "USD", ""),
+    ],
+)
+def test_money_is_told_with_the_decimals_of_its_currency(
+    minor: int | None, currency: str, said: str
+) -> None:
+    assert money(minor, currency) == said

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from dagster_project import building
@@ -25,11 +27,27 @@ from dagster_project.pipeline import is_current
 from dagster_project.replaying import TenantReplay
 from dagster_project.runs import Run
 from dagster_project.session import Session
-from dagster_project.shelf import UNLOGGED, IssuedPacket, finish_pending, issued, newest, put_down
+from dagster_project.shelf import (
+    UNLOGGED,
+    IssuedPacket,
+    finish_pending,
+    issued,
+    newest,
+    put_down,
+    workspace,
+)
 from dagster_project.signing import packet_log, packet_signer
 from dagster_project.trusting import trust_file
 from evidence import canonical, findings, plan, spelling
-from evidence.build import BuiltPacket, PacketSpec, build_packet
+from evidence.build import (
+    MAX_TABLE_BYTES,
+    TABLES_FILE,
+    Draft,
+    PacketSpec,
+    draft_packet,
+    finish_packet,
+)
+from evidence.content import sha256_of, size_of
 from evidence.errors import Refusal
 from evidence.tables import Table
 from ingest.errors import TieoutError
@@ -94,9 +112,12 @@ def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
         names = packet_tables(marts)
         for tenant in tenants_of(marts, run):
             periods = {str(row["period"]) for row in marts.rows(findings.RUNS, tenant_id=tenant)}
-            with TenantReplay(home, tenant, names) as replay:
+            with (
+                workspace(home) as folder,
+                TenantReplay(home, tenant, names, folder / "inputs") as replay,
+            ):
                 for period in sorted(periods):
-                    packet = _issue(session, run, marts, facts, replay, tenant, period)
+                    packet = _issue(session, run, marts, facts, replay, folder, tenant, period)
                     if packet is not None:
                         session.progress("packets", f"{tenant} {period} r{packet.revision}")
                         found.append(packet)
@@ -110,6 +131,7 @@ def _issue(
     marts: Marts,
     facts: Mapping[str, Any],
     replay: TenantReplay,
+    folder: Path,
     tenant: str,
     period: str,
 ) -> IssuedPacket | None:
@@ -133,14 +155,15 @@ def _issue(
         kernel=kernel_evidence(marts, tenant, period),
         **_claims(marts, tenant, period),
     )
-    signer = packet_signer(session.settings, home)
     try:
-        draft = build_packet(spec, signer)
-        content = _content_of(draft)
-        if last is not None and last.content_sha256 == content:
-            return None
-        spec = _replayable(session, spec, replay, draft)
-        built = build_packet(spec, signer)
+        with TemporaryDirectory(prefix="tables-", dir=folder) as tables:
+            draft = draft_packet(spec, Path(tables))
+            content = _content_of(draft)
+            if last is not None and last.content_sha256 == content:
+                return None
+            return _sign_and_put_down(
+                session, run, _replayable(session, spec, replay, draft), draft, content
+            )
     except Refusal as refusal:
         raise TieoutError(
             got=f"a packet for {tenant} {period} that was refused: {refusal.detail}",
@@ -148,11 +171,10 @@ def _issue(
             remedy=refusal.remedy,
             code=refusal.code,
         ) from None
-    return _put_down(session, run, spec, built, content)
 
 
 def _replayable(
-    session: Session, spec: PacketSpec, replay: TenantReplay, draft: BuiltPacket
+    session: Session, spec: PacketSpec, replay: TenantReplay, draft: Draft
 ) -> PacketSpec:
     """The packet with its plan, and with its inputs where those give its tables.
 
@@ -167,6 +189,14 @@ def _replayable(
             " issued without inputs",
         )
     carried = objection is None and session.settings.packet_inputs == "carried"
+    size = sum(map(size_of, (*draft.files.values(), *written.files.values())))
+    if carried and size > MAX_TABLE_BYTES:
+        carried = False
+        session.progress(
+            "packets",
+            f"{spec.tenant_id} {spec.period} would have {size:,} bytes with its inputs, more than"
+            " a packet may have: issued without inputs",
+        )
     rules = {**replay.rules(), "replayed_before_signing": objection is None}
     return replace(
         spec,
@@ -175,10 +205,11 @@ def _replayable(
     )
 
 
-def _put_down(
-    session: Session, run: Run, spec: PacketSpec, built: BuiltPacket, content: str
+def _sign_and_put_down(
+    session: Session, run: Run, spec: PacketSpec, draft: Draft, content: str
 ) -> IssuedPacket:
     home = session.home
+    built = finish_packet(draft, spec, packet_signer(session.settings, home))
     previous = spec.previous if isinstance(spec.previous, Mapping) else None
     packet = IssuedPacket(
         tenant_id=spec.tenant_id,
@@ -195,7 +226,7 @@ def _put_down(
         run_id=run.run_id,
         carries_inputs=spec.replay is not None and plan.carries_inputs(spec.replay),
     )
-    return put_down(home, packet_log(session.settings, home), packet, built.zip_bytes)
+    return put_down(home, packet_log(session.settings, home), packet, built.files)
 
 
 def _already_packeted(last: IssuedPacket, period: str, as_of: datetime) -> bool:
@@ -235,7 +266,7 @@ def tables_of(home: Home, marts: Marts, tenant: str, period: str) -> dict[str, T
 
 @dataclass(frozen=True)
 class _PacketRows:
-    """Rows of a mart as packets spell them, read anew each time: a packet is built twice."""
+    """Rows of a mart as packets spell them, read anew each time they are asked for."""
 
     marts: Marts
     name: str
@@ -252,20 +283,18 @@ class _LinkedRows(_PacketRows):
     """Rows that carry no period of their own; they belong to their movement's."""
 
     def __iter__(self) -> Iterator[dict[str, object]]:
-        movements = self.marts.rows("money_movements", tenant_id=self.tenant, period=self.period)
-        wanted = {row["movement_id"] for row in movements}
-        rows = self.marts.rows(self.name, tenant_id=self.tenant)
-        return spelling.table_rows(row for row in rows if row["movement_id"] in wanted)
+        owner = {"tenant_id": self.tenant, "period": self.period}
+        rows = self.marts.linked_rows(self.name, "money_movements", "movement_id", **owner)
+        return spelling.table_rows(row for row in rows if row["tenant_id"] == self.tenant)
 
 
-def _content_of(built: BuiltPacket) -> str:
+def _content_of(draft: Draft) -> str:
     """Digest of what a packet says, without revision, links and the versions of the code."""
-    document = canonical.loads_strict(built.statement)
-    assert isinstance(document, dict)
-    said = document["predicate"]
-    tables = [entry for entry in document["subject"] if entry["name"] == "tables.json"]
+    digest = sha256_of(draft.files[TABLES_FILE])
+    tables = [{"digest": {"sha256": digest}, "name": TABLES_FILE}]
+    found = draft.found
     return canonical.document_hash(
-        {"counts": said["counts"], "tables": tables, "verdict": said["verdict"]}
+        {"counts": found.counts, "tables": tables, "verdict": found.verdict}
     )
 
 

@@ -7,7 +7,7 @@ statement other than `select * from <mart>`, or a judgement about a row.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -88,18 +88,15 @@ class Marts:
         """
         # A cursor of its own: an unread result would block every other query of the connection.
         with self._db.cursor() as cursor:
-            table = self._table(mart, cursor)
-            for column, value in equal.items():
-                if value is not None:
-                    table = table.filter(
-                        duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
-                    )
-            names = table.columns
-            for values in table.iter_rows(_CHUNK_ROWS):
-                yield {
-                    name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-                    for name, value in zip(names, values, strict=True)
-                }
+            yield from _dicts(_where(self._table(mart, cursor), equal))
+
+    def linked_rows(self, mart: str, owner: str, column: str, **equal: str | None) -> Iterator[Row]:
+        """Rows of a mart that share `column` with a row of `owner` that `equal` selects."""
+        with self._db.cursor() as cursor:
+            owners = _where(self._table(owner, cursor), equal).set_alias("owner")
+            table = self._table(mart, cursor).set_alias("linked")
+            condition = f"linked.{column} = owner.{column}"
+            yield from _dicts(table.join(owners, condition=condition, how="semi"))
 
     def _table(
         self, mart: str, cursor: duckdb.DuckDBPyConnection | None = None
@@ -112,3 +109,23 @@ class Marts:
                 code="mart_unknown",
             )
         return (cursor or self._db).sql(f"select * from {mart}")
+
+
+def _where(
+    table: duckdb.DuckDBPyRelation, equal: Mapping[str, str | None]
+) -> duckdb.DuckDBPyRelation:
+    for column, value in equal.items():
+        if value is not None:
+            table = table.filter(
+                duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
+            )
+    return table
+
+
+def _dicts(table: duckdb.DuckDBPyRelation) -> Iterator[Row]:
+    names = table.columns
+    for values in table.iter_rows(_CHUNK_ROWS):
+        yield {
+            name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+            for name, value in zip(names, values, strict=True)
+        }

@@ -21,8 +21,8 @@ import duckdb
 
 from dagster_project.home import Home
 from dagster_project.manifest import Manifest, Node
-from evidence import container, plan, spelling, tables
-from evidence.build import TABLES_FILE, BuiltPacket
+from evidence import plan, spelling
+from evidence.build import Draft
 from evidence.errors import Refusal
 from evidence.replay import Computed, computed
 
@@ -34,6 +34,8 @@ _SETTINGS: Final = "work.seeds.run_settings"
 RUN_ID: Final = "replay"
 _OURS: Final = "stg_tieout__"
 _CHUNK_ROWS: Final = 5_000
+MAX_INPUT_BYTES: Final = 64 << 30
+"""Of the inputs that are written to learn their digests; a packet may carry far less."""
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LINKED: Final = frozenset({"movement_references"})
 
@@ -46,11 +48,13 @@ def row_rule(table: str) -> str:
 class TenantReplay:
     """One tenant's plan and inputs, made once for all of its periods and only when one is new.
 
-    Use as a context manager, under the home's warehouse lock.
+    Use as a context manager, under the home's warehouse lock. The inputs lie in `folder`, which is
+    made when they are.
     """
 
-    def __init__(self, home: Home, tenant: str, packet_tables: Sequence[str]) -> None:
+    def __init__(self, home: Home, tenant: str, packet_tables: Sequence[str], folder: Path) -> None:
         self._home = home
+        self._folder = folder
         self._tenant = tenant
         self._tables = packet_tables
         self._stack = ExitStack()
@@ -66,6 +70,7 @@ class TenantReplay:
     def written(self) -> plan.WrittenReplay:
         """The tenant's plan, statements and inputs as members of a packet."""
         if self._written is None:
+            self._folder.mkdir()
             models = _Lineage.of(Manifest.load(self._home), self._tables)
             path = self._home.warehouse / "work.duckdb"
             steps = [plan.Step(n.relation, _compiled(self._home, n)) for n in models.steps]
@@ -79,7 +84,9 @@ class TenantReplay:
                             node.name: plan.Result(node.relation, row_rule(node.name))
                             for node in models.tables
                         },
-                    )
+                    ),
+                    MAX_INPUT_BYTES,
+                    self._folder,
                 )
         return self._written
 
@@ -92,18 +99,16 @@ class TenantReplay:
             rows = db.table(_SETTINGS).select("setting", "setting_value").fetchall()
         return dict(sorted(rows))
 
-    def objection(self, draft: BuiltPacket, period: str) -> str | None:
+    def objection(self, draft: Draft, period: str) -> str | None:
         """Why the tenant's own inputs do not give the tables of a packet; None when they do.
 
         They do not where another tenant's rows decide, such as an account that both claim.
         """
-        files = container.read_zip(draft.zip_bytes)
-        entries = tables.read_entries(files[TABLES_FILE])
         written = self.written()
         try:
             if self._computed is None:
                 self._computed = self._stack.enter_context(computed(written.files, written.plan))
-            self._computed.compare(self._tenant, period, entries, files)
+            self._computed.compare(self._tenant, period, draft.entries, draft.files)
         except Refusal as refusal:
             return f"{refusal.code}, {refusal.detail}"
         return None

@@ -11,8 +11,9 @@ Whatever stops in between is finished by the next call, so the log names no pack
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from typing import Any, Final
 from dagster_project.home import Home, read_state, write_state
 from evidence import container
 from evidence.build import PROOF_FILE, STATEMENT_FILE
+from evidence.content import Content, whole
 from evidence.log import PacketLog
 
 __all__ = [
@@ -30,10 +32,12 @@ __all__ = [
     "packet_file",
     "put_down",
     "renew_proofs",
+    "workspace",
 ]
 
 UNLOGGED: Final = -1
 _PENDING: Final = ".pending"
+_MAX_STATEMENT_BYTES: Final = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -77,21 +81,39 @@ def packet_file(home: Home, packet: IssuedPacket) -> Path:
     return home.root / packet.path
 
 
-def put_down(home: Home, log: PacketLog, packet: IssuedPacket, unlogged: bytes) -> IssuedPacket:
+@contextmanager
+def workspace(home: Home) -> Iterator[Path]:
+    """An empty folder for what is too large for memory; the home's packets lock is held.
+
+    It lies in the home because a temporary folder of the system may be memory too. What a killed
+    process left there is removed.
+    """
+    path = home.state / "packets.tmp"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def put_down(
+    home: Home, log: PacketLog, packet: IssuedPacket, unlogged: Mapping[str, Content]
+) -> IssuedPacket:
     """Puts a packet on the shelf and into the log, and records it.
 
     Args:
         home: The home; its packets lock is held.
         log: The packet log.
         packet: The record, its `log_index` not yet known.
-        unlogged: The packet without a log proof.
+        unlogged: The packet's members, without a log proof.
 
     Returns:
         The record as it stands.
     """
     path = packet_file(home, packet)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(_pending_zip(path), unlogged)
+    container.store_zip(unlogged, _pending_zip(path))
     write_state(_pending_record(path), asdict(packet))
     return _finish(home, log, packet)
 
@@ -117,19 +139,20 @@ def renew_proofs(home: Home, log: PacketLog) -> int:
     renewed = 0
     for packet in issued(home):
         path = packet_file(home, packet)
-        files = container.read_zip(path.read_bytes())
         proof = log.proof(packet.log_index)
-        if files.get(PROOF_FILE) != proof:
-            _write(path, container.write_zip(files | {PROOF_FILE: proof}))
-            renewed += 1
+        with container.opened(path) as files:
+            held = files.get(PROOF_FILE)
+            if held is None or whole(held, 1 << 20) != proof:
+                container.store_zip(files | {PROOF_FILE: proof}, path)
+                renewed += 1
     return renewed
 
 
 def _finish(home: Home, log: PacketLog, packet: IssuedPacket) -> IssuedPacket:
     path = packet_file(home, packet)
-    files = container.read_zip(_pending_zip(path).read_bytes())
-    index = log.append(files[STATEMENT_FILE])
-    _write(path, container.write_zip(files | {PROOF_FILE: log.proof(index)}))
+    with container.opened(_pending_zip(path)) as files:
+        index = log.append(whole(files[STATEMENT_FILE], _MAX_STATEMENT_BYTES))
+        container.store_zip(files | {PROOF_FILE: log.proof(index)}, path)
     packet = replace(packet, log_index=index)
     write_state(path.parent / f"r{packet.revision}.json", asdict(packet))
     # In this order: a file without its record is removed, a record without its file is a riddle.
@@ -148,12 +171,3 @@ def _pending_zip(path: Path) -> Path:
 
 def _pending_record(path: Path) -> Path:
     return path.with_name(f".{path.name}{_PENDING}.json")
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)

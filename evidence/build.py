@@ -3,17 +3,21 @@
 What belongs here: the order of construction and the promise that nothing is signed which the
 verifier's own reader has not read back. What does not: reading the warehouse, choosing revisions,
 clocks, and where the file is put.
+
+Memory does not grow with the rows when the caller names a folder; documents are held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence import (
     canonical,
     container,
+    content,
     findings,
     kernel_packet,
     plan,
@@ -21,6 +25,7 @@ from evidence import (
     sums,
     tables,
 )
+from evidence.content import Content
 from evidence.errors import Refusal, show
 from evidence.signatures import Signer, sign_envelope, sign_sshsig
 
@@ -48,7 +53,8 @@ SUBJECTS = (
 
 _HASH_IN_NAME = 12
 _MAX_TABLES = 64
-_RESERVED_BYTES = 16 << 20
+MAX_TABLE_BYTES = container.MAX_PACKET_BYTES - (16 << 20)
+"""Of all tables and inputs of a packet; what is left is for its documents."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +95,32 @@ class PacketSpec:
 
 
 @dataclass(frozen=True)
-class BuiltPacket:
-    """A finished packet: its bytes, its hash, the name it should be stored under."""
+class Draft:
+    """The tables of a packet, written and strictly read back; nothing is signed yet.
 
-    zip_bytes: bytes
+    `files` holds them and `tables.json`, `entries` what that says, `found` what the rows say.
+    """
+
+    files: Mapping[str, Content]
+    entries: Mapping[str, tables.Entry]
+    found: findings.Findings
+
+
+@dataclass(frozen=True)
+class BuiltPacket:
+    """A finished packet: its members, its hash, the name it should be stored under."""
+
+    files: Mapping[str, Content]
     packet_sha256: str
     name: str
     statement: bytes
     rows: Mapping[str, int]
     log_index: int | None = None
+
+    @property
+    def zip_bytes(self) -> bytes:
+        """The packet's ZIP in memory; `container.store_zip` writes a large one to a file."""
+        return container.write_zip(self.files)
 
 
 def build_packet(
@@ -105,6 +128,7 @@ def build_packet(
     signer: Signer,
     log: PacketLog | None = None,
     cosigners: Sequence[Signer] = (),
+    folder: Path | None = None,
 ) -> BuiltPacket:
     """Build, sign and (with a log) record one run packet.
 
@@ -116,30 +140,77 @@ def build_packet(
         signer: signs the envelope and the SSHSIG.
         log: the packet log; without one the packet has no proof.
         cosigners: further keys over the same envelope.
+        folder: an empty folder for the tables, to be kept as long as the packet is read; memory
+            then does not grow with them. Without one they are held.
 
     Raises:
         Refusal: for every claim the rows do not bear and every value outside the format;
             `packet_too_big` beyond 1 GiB.
     """
-    body, found, rows = _build_body(spec)
+    return finish_packet(draft_packet(spec, folder), spec, signer, log, cosigners)
+
+
+def draft_packet(spec: PacketSpec, folder: Path | None = None) -> Draft:
+    """Write the tables of a packet and read them back, as `build_packet` begins.
+
+    Raises:
+        Refusal: `table_*`, `json_*`, `duplicate_row_key`, `packet_too_big`, `evidence_*`,
+            `spec_mismatch`.
+    """
+    for name in findings.REQUIRED_TABLES:
+        if name not in spec.tables:
+            raise Refusal("table_required", f"got no table {name}, expected it in every packet")
+    if len(spec.tables) > _MAX_TABLES:
+        raise Refusal("table_count", f"got {len(spec.tables)} tables, expected at most 64")
+    found = findings.Findings(spec.tenant_id, spec.period)
+    files: dict[str, Content] = {}
+    entries: dict[str, tables.Entry] = {}
+    carried = () if spec.replay is None else spec.replay.files.values()
+    budget = MAX_TABLE_BYTES - sum(map(content.size_of, carried))
+    for name, table in sorted(spec.tables.items()):
+        written = tables.write_table(name, table, budget, folder)
+        data = content.kept(f"{name}.ndjson", written, folder)
+        budget -= content.size_of(data)
+        entries[name] = tables.scan_table(name, data, table.key, found.visitors(name))
+        files[f"tables/{name}.ndjson"] = data
+    _check_claims(spec, found)
+    listed = {name: entry.document() for name, entry in entries.items()}
+    files[TABLES_FILE] = canonical.dumps(listed)
+    return Draft(files, entries, found)
+
+
+def finish_packet(
+    draft: Draft,
+    spec: PacketSpec,
+    signer: Signer,
+    log: PacketLog | None = None,
+    cosigners: Sequence[Signer] = (),
+) -> BuiltPacket:
+    """The packet around a draft of the same tables, as `build_packet` ends.
+
+    Raises:
+        Refusal: as `build_packet`.
+    """
+    body = _build_body(spec, draft)
     body |= kernel_packet.kernel_files(spec.kernel, spec.tenant_id, spec.period, signer)
-    payload = _build_statement(spec, found, body)
+    payload = _build_statement(spec, draft.found, body)
     sha256 = canonical.sha256_hex(payload)
-    files = body | {
+    files: dict[str, Content] = body | {
         ENVELOPE_FILE: sign_envelope(payload, (signer, *cosigners)),
         STATEMENT_FILE: payload,
         SSHSIG_FILE: sign_sshsig(payload, signer),
     }
+    container.check_files(files)
     index = None
     if log is not None:
         index = log.append(payload)
         files[PROOF_FILE] = log.proof(index)
     return BuiltPacket(
-        zip_bytes=container.write_zip(files),
+        files=files,
         packet_sha256=sha256,
         name=packet_name(spec.tenant_id, spec.period, spec.revision, sha256),
         statement=payload,
-        rows=rows,
+        rows={name: entry.rows for name, entry in draft.entries.items()},
         log_index=index,
     )
 
@@ -149,27 +220,8 @@ def packet_name(tenant: str, period: str, revision: int, sha256: str) -> str:
     return f"{tenant}_{period}_r{revision}_{sha256[:_HASH_IN_NAME]}.zip"
 
 
-def _build_body(
-    spec: PacketSpec,
-) -> tuple[dict[str, bytes], findings.Findings, dict[str, int]]:
-    for name in findings.REQUIRED_TABLES:
-        if name not in spec.tables:
-            raise Refusal("table_required", f"got no table {name}, expected it in every packet")
-    if len(spec.tables) > _MAX_TABLES:
-        raise Refusal("table_count", f"got {len(spec.tables)} tables, expected at most 64")
-    found = findings.Findings(spec.tenant_id, spec.period)
-    files: dict[str, bytes] = {}
-    entries: dict[str, tables.Entry] = {}
-    carried = () if spec.replay is None else spec.replay.files.values()
-    budget = container.MAX_PACKET_BYTES - _RESERVED_BYTES - sum(map(len, carried))
-    for name, table in sorted(spec.tables.items()):
-        data = tables.write_table(name, table, budget)
-        budget -= len(data)
-        entries[name] = tables.scan_table(name, data, table.key, found.visitors(name))
-        files[f"tables/{name}.ndjson"] = data
-    _check_claims(spec, found)
-    listed = {name: entry.document() for name, entry in entries.items()}
-    files[TABLES_FILE] = canonical.dumps(listed)
+def _build_body(spec: PacketSpec, draft: Draft) -> dict[str, Content]:
+    files, entries, found = dict(draft.files), draft.entries, draft.found
     run = dict(spec.run)
     if spec.replay is not None:
         run |= {"inputs": spec.replay.inputs, "code_sha256": spec.replay.code_sha256}
@@ -185,7 +237,7 @@ def _build_body(
     chargebacks = findings.chargebacks_document(*owner, found, entries, chain)
     files[findings.RECONCILIATION_FILE] = reconciliation
     files[findings.CHARGEBACKS_FILE] = canonical.dumps(chargebacks)
-    return files, found, {name: entry.rows for name, entry in entries.items()}
+    return files
 
 
 def _check_claims(spec: PacketSpec, found: findings.Findings) -> None:
@@ -204,7 +256,7 @@ def _check_claims(spec: PacketSpec, found: findings.Findings) -> None:
             )
 
 
-def _build_statement(spec: PacketSpec, found: findings.Findings, body: dict[str, bytes]) -> bytes:
+def _build_statement(spec: PacketSpec, found: findings.Findings, body: dict[str, Content]) -> bytes:
     link = spec.previous
     if isinstance(link, Mapping):
         link = statement.read_link(dict(link))
@@ -217,5 +269,5 @@ def _build_statement(spec: PacketSpec, found: findings.Findings, body: dict[str,
         supersedes=spec.supersedes,
         verdict=spec.verdict,
         counts=found.counts,
-        subjects={name: canonical.sha256_hex(body[name]) for name in SUBJECTS},
+        subjects={name: content.sha256_of(body[name]) for name in SUBJECTS},
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 _REMEDIES: tuple[tuple[str, str], ...] = (
     ("zip_", "ask the issuer for the original file; it was repacked, cut or extended"),
     ("file_name", "ask the issuer for the original file; a packet never holds such a name"),
+    ("packet_changed", "verify a copy that nothing else writes to"),
     ("packet_too_big", "split the period as the message says and issue one packet for each part"),
     ("json_", "ask the issuer for the original bytes; the text is not what the emitter writes"),
     ("b64", "ask the issuer for the original bytes; the text is not what the emitter writes"),

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from evidence import canonical, schema, signatures
+from evidence.content import Content, sha256_of, whole
 from evidence.errors import Refusal, show
 from evidence.kernel_keys import key_id_of, sign_document
 from evidence.kernel_reconcile import report_hash
@@ -137,7 +138,7 @@ def is_kernel_file(name: str) -> bool:
 
 
 def check_kernel_files(
-    files: Mapping[str, bytes], tenant: str, period: str, keys: Sequence[bytes]
+    files: Mapping[str, Content], tenant: str, period: str, keys: Sequence[bytes]
 ) -> int:
     """Refuse documents that the kernel's rule, or the chain between them, does not bear.
 
@@ -163,8 +164,9 @@ def check_kernel_files(
             name = f"kernel/{provider}/{kind}.json"
             if name not in files:
                 raise Refusal("missing_file", f"got no {name} beside the others of its folder")
-            digests[name] = canonical.sha256_hex(files[name])
-            documents[kind] = _checked(files[name], kind, tenant, period, trusted)
+            digests[name] = sha256_of(files[name])
+            data = whole(files[name], MAX_DOCUMENT_BYTES)
+            documents[kind] = _checked(data, kind, tenant, period, trusted)
         _check_chain(documents, digests, provider)
     return len(providers)
 

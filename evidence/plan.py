@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from evidence import canonical, container, schema, tables
+from evidence import canonical, container, content, schema, tables
+from evidence.content import Content
 from evidence.errors import Refusal, show
 
 PLAN_FILE = "replay/plan.json"
@@ -102,23 +104,32 @@ class WrittenReplay:
     """
 
     plan: Plan
-    files: Mapping[str, bytes]
+    files: Mapping[str, Content]
     inputs: Mapping[str, Mapping[str, object]]
     code_sha256: str
 
 
-def write_replay(replay: Replay, max_bytes: int = container.MAX_PACKET_BYTES) -> WrittenReplay:
+def write_replay(
+    replay: Replay, max_bytes: int = container.MAX_PACKET_BYTES, folder: Path | None = None
+) -> WrittenReplay:
     """The members of a replay and their digests.
+
+    Args:
+        replay: what is carried.
+        max_bytes: of all inputs together.
+        folder: where the inputs are put, to be kept as long as they are used; in memory when None.
 
     Raises:
         Refusal: `replay_plan`, and what `tables.write_lines` refuses.
     """
-    files: dict[str, bytes] = {}
+    files: dict[str, Content] = {}
     digests: dict[str, dict[str, object]] = {}
     for each in sorted(replay.inputs, key=lambda i: i.relation):
-        data, rows = tables.write_lines(_name(each.relation), each.columns, each.rows, max_bytes)
-        max_bytes -= len(data)
-        digests[_name(each.relation)] = {"rows": rows, "sha256": canonical.sha256_hex(data)}
+        name = _name(each.relation)
+        lines = tables.write_lines(name, each.columns, each.rows, max_bytes, folder)
+        data: Content = content.kept(f"{name}.ndjson", lines, folder)
+        max_bytes -= content.size_of(data)
+        digests[name] = {"rows": content.count_lines(data), "sha256": content.sha256_of(data)}
         files[input_file(each.relation)] = data
     for step in replay.steps:
         files[sql_file(step.relation)] = step.sql.encode()
@@ -134,8 +145,8 @@ def write_replay(replay: Replay, max_bytes: int = container.MAX_PACKET_BYTES) ->
             for name, table in replay.tables.items()
         },
     }
-    files[PLAN_FILE] = canonical.dumps(document)
-    plan = read_plan(files[PLAN_FILE])
+    written = files[PLAN_FILE] = canonical.dumps(document)
+    plan = read_plan(written)
     return WrittenReplay(plan, files, digests, code_digest(plan, files))
 
 
@@ -182,15 +193,15 @@ def read_plan(data: bytes) -> Plan:
     return Plan(inputs, steps, results)
 
 
-def code_digest(plan: Plan, files: Mapping[str, bytes]) -> str:
+def code_digest(plan: Plan, files: Mapping[str, Content]) -> str:
     """One digest over the steps' names, order and statements: `code_sha256` of `run.json`."""
     return canonical.document_hash(
-        {"steps": [[name, canonical.sha256_hex(files[file])] for name, file in plan.steps.items()]}
+        {"steps": [[name, content.sha256_of(files[file])] for name, file in plan.steps.items()]}
     )
 
 
 def check_plan(
-    plan: Plan, files: Mapping[str, bytes], run: Mapping[str, object], listed: Iterable[str]
+    plan: Plan, files: Mapping[str, Content], run: Mapping[str, object], listed: Iterable[str]
 ) -> bool:
     """Compare a plan with the packet around it; whether the packet carries its inputs.
 
@@ -212,7 +223,7 @@ def check_plan(
         raise Refusal("replay_inputs", "got some input files, expected all or none")
     for relation in carried:
         data = files[input_file(relation)]
-        found = {"rows": data.count(b"\n"), "sha256": canonical.sha256_hex(data)}
+        found = {"rows": content.count_lines(data), "sha256": content.sha256_of(data)}
         if found != stated[_name(relation)]:
             raise Refusal("replay_inputs", f"got other rows of {relation} than run.json states")
     return bool(carried)

@@ -13,19 +13,20 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence import plan, spelling, tables
+from evidence.content import Content, lines, pieces, store, whole
 from evidence.errors import Refusal, show
 
 if TYPE_CHECKING:
     import duckdb
 
-Files = Mapping[str, bytes]
+Files = Mapping[str, Content]
 
 _CHUNK_ROWS = 5_000
 _MAX_AST_NODES = 1_000_000
@@ -237,9 +238,8 @@ def _load(db: duckdb.DuckDBPyConnection, files: Files, replay: plan.Plan) -> Non
                 raise Refusal(
                     "replay_inputs", "got a packet without its inputs, expected them to replay"
                 )
-            tables.check_lines(relation, data, columns)
             path = Path(folder, "rows.ndjson")
-            path.write_bytes(data)
+            tables.check_lines(relation, store(path, pieces(data)), columns)
             kinds = {c: k if k in ("BIGINT", "BOOLEAN") else "VARCHAR" for c, k in columns.items()}
             chosen = ", ".join(f"cast({c} as {k}) as {c}" for c, k in columns.items())
             _run(
@@ -251,9 +251,9 @@ def _load(db: duckdb.DuckDBPyConnection, files: Files, replay: plan.Plan) -> Non
             )
 
 
-def _text(data: bytes, name: str) -> str:
+def _text(data: Content, name: str) -> str:
     try:
-        return data.decode()
+        return whole(data, plan.MAX_SQL_BYTES, "sql_blocked").decode()
     except UnicodeDecodeError:
         raise Refusal("sql_blocked", f"got {name} that is not UTF-8") from None
 
@@ -286,18 +286,39 @@ def _belongs(row: Mapping[str, Any], rule: str, period: str, movements: set[obje
 
 
 def _compare(
-    name: str, rows: Iterable[Mapping[str, Any]], entry: tables.Entry, stated: bytes
+    name: str, rows: Iterable[Mapping[str, Any]], entry: tables.Entry, stated: Content
 ) -> None:
-    computed = tables.Table(entry.key, spelling.table_rows(rows))
+    table = tables.Table(entry.key, spelling.table_rows(rows))
+    expected = (line[:-1] for line in tables.write_table(name, table, 1 << 30))
     try:
-        data = tables.write_table(name, computed, 1 << 30)
+        odd, lacking = _differences(lines(name, stated), expected, tables.order_by(name, entry.key))
     except Refusal as refusal:
         raise Refusal("replay_differs", f"got {name} computed with {refusal.code}") from None
-    if data == stated:
-        return
-    got, expected = set(stated.split(b"\n")), set(data.split(b"\n"))
-    raise Refusal(
-        "replay_differs",
-        f"got {len(got - expected)} rows of {name} that its inputs do not give, and"
-        f" {len(expected - got)} that they give are not in it",
-    )
+    if odd or lacking:
+        raise Refusal(
+            "replay_differs",
+            f"got {odd} rows of {name} that its inputs do not give, and {lacking} that they give"
+            " are not in it",
+        )
+
+
+def _differences(
+    got: Iterator[bytes], expected: Iterator[bytes], order: Callable[[bytes], Any]
+) -> tuple[int, int]:
+    """How many lines of two ascending texts are in the first alone, and in the second alone."""
+    odd = lacking = 0
+    one, other = next(got, None), next(expected, None)
+    while one is not None or other is not None:
+        if one == other:
+            one, other = next(got, None), next(expected, None)
+            continue
+        # Two lines of one key that differ are one odd and one lacking.
+        ahead = other is None or (one is not None and order(one) <= order(other))
+        behind = one is None or (other is not None and order(other) <= order(one))
+        odd += ahead
+        lacking += behind
+        if ahead:
+            one = next(got, None)
+        if behind:
+            other = next(expected, None)
+    return odd, lacking

@@ -6,21 +6,20 @@ packet may hold.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
 from evidence import container
+from evidence.content import Content, sha256_of
 from evidence.errors import Refusal, show
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([!-~]+)")
 
 
-def write_sums(files: Mapping[str, bytes]) -> bytes:
+def write_sums(files: Mapping[str, Content]) -> bytes:
     """One line for each file, in byte order of name."""
     return "".join(
-        f"{hashlib.sha256(files[name]).hexdigest()}  {container.check_name(name)}\n"
-        for name in sorted(files)
+        f"{sha256_of(files[name])}  {container.check_name(name)}\n" for name in sorted(files)
     ).encode("ascii")
 
 
@@ -49,11 +48,11 @@ def read_sums(data: bytes) -> dict[str, str]:
     return digests
 
 
-def check_digests(digests: Mapping[str, str], files: Mapping[str, bytes], source: str) -> None:
+def check_digests(digests: Mapping[str, str], files: Mapping[str, Content], source: str) -> None:
     """Refuse unless every named file is present and has its digest."""
     for name, digest in digests.items():
         if name not in files:
             raise Refusal("missing_file", f"got no {show(name)}, which {source} names")
-        found = hashlib.sha256(files[name]).hexdigest()
+        found = sha256_of(files[name])
         if found != digest:
             raise Refusal("digest_mismatch", f"got {found} for {show(name)}, expected {digest}")

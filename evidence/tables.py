@@ -12,12 +12,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from operator import itemgetter
+from pathlib import Path
 
-from evidence import canonical, merkle, schema
+from evidence import canonical, merkle, schema, sorting
+from evidence.content import Content, lines
 from evidence.errors import Refusal, show
 
 Row = dict[str, object]
@@ -94,13 +94,19 @@ class Entry:
         }
 
 
-def write_table(name: str, table: Table, max_bytes: int) -> bytes:
+def write_table(
+    name: str, table: Table, max_bytes: int, folder: Path | None = None
+) -> Iterator[bytes]:
     """The table as NDJSON, one canonical row a line, in key order.
 
     Args:
         name: the table's name.
         table: its key and rows, in any order.
-        max_bytes: refuse beyond this size rather than fill the memory.
+        max_bytes: refuse beyond this size rather than fill the disk.
+        folder: where rows are laid by that are too many to sort at once.
+
+    Yields:
+        Each line, its newline included.
 
     Raises:
         Refusal: `table_name`, `table_key`, `table_columns`, `duplicate_row_key`, `json_type`,
@@ -108,10 +114,27 @@ def write_table(name: str, table: Table, max_bytes: int) -> bytes:
     """
     check_name(name)
     key = _check_key(list(table.key))
-    lines: list[tuple[_Order, bytes]] = []
+
+    def repeated(order: _Order) -> None:
+        shown = ", ".join(show(part) for _, part in order)
+        raise Refusal("duplicate_row_key", f"got two rows of {name} with key ({shown})")
+
+    written = _keyed(name, table.rows, key, max_bytes)
+    for line in sorting.sorted_lines(written, order_by(name, key), repeated, folder):
+        yield line + b"\n"
+
+
+def order_by(name: str, key: tuple[str, ...]) -> Callable[[bytes], _Order]:
+    """What the lines of a table are ordered by, for lines that were read or written before."""
+    return lambda line: _order(name, _parse(line.decode())[0], key)
+
+
+def _keyed(
+    name: str, rows: Iterable[Mapping[str, object]], key: tuple[str, ...], max_bytes: int
+) -> Iterator[tuple[_Order, bytes]]:
     shape: _Shape | None = None
     size = 0
-    for row in table.rows:
+    for number, row in enumerate(rows):
         if shape is None:
             shape = _Shape(sorted(row, key=str), key)
         line = _write_row(name, row, shape)
@@ -119,22 +142,16 @@ def write_table(name: str, table: Table, max_bytes: int) -> bytes:
         if size > max_bytes:
             raise Refusal(
                 "packet_too_big",
-                f"got table {name} beyond {max_bytes} bytes after {len(lines)} rows, expected the"
+                f"got table {name} beyond {max_bytes} bytes after {number} rows, expected the"
                 f" packet under 1 GiB; split the period so that {name} is divided by"
                 f" {' and '.join(key)}",
             )
-        lines.append((_order(name, row, key), line))
-    lines.sort(key=itemgetter(0))
-    for (before, _), (after, _) in pairwise(lines):
-        if before == after:
-            shown = ", ".join(show(part) for _, part in after)
-            raise Refusal("duplicate_row_key", f"got two rows of {name} with key ({shown})")
-    return b"".join(line + b"\n" for _, line in lines)
+        yield _order(name, row, key), line
 
 
 def scan_table(
     name: str,
-    data: bytes,
+    data: Content,
     key: tuple[str, ...],
     visitors: Iterable[Callable[[Row], None]] = (),
 ) -> Entry:
@@ -150,16 +167,12 @@ def scan_table(
         Refusal: `table_newline`, `table_order`, `table_columns`, `table_key`, `json_*`, and
             what the visitors refuse.
     """
-    if data and not data.endswith(b"\n"):
-        raise Refusal("table_newline", f"got table {name} without a final newline")
     visit = tuple(visitors)
-    builder = merkle.RootBuilder()
+    builder, digest = merkle.RootBuilder(), hashlib.sha256()
     shape: _Shape | None = None
     before: _Order | None = None
-    position, rows, end = 0, 0, len(data)
-    while position < end:
-        stop = data.index(b"\n", position)
-        line = data[position:stop]
+    rows = 0
+    for line in lines(f"table {name}", data, digest):
         row = _read_row(line, shape)
         if shape is None:
             shape = _Shape(list(row), key)
@@ -171,47 +184,50 @@ def scan_table(
         for each in visit:
             each(row)
         builder.push(hashlib.sha256(b"\x00" + line).digest())
-        before, position, rows = order, stop + 1, rows + 1
-    return Entry(key, builder.root().hex(), rows, hashlib.sha256(data).hexdigest())
+        before, rows = order, rows + 1
+    return Entry(key, builder.root().hex(), rows, digest.hexdigest())
 
 
 def write_lines(
-    name: str, columns: Iterable[str], rows: Iterable[Mapping[str, object]], max_bytes: int
-) -> tuple[bytes, int]:
-    """Rows as canonical lines in byte order, which needs no key, and how many they are.
+    name: str,
+    columns: Iterable[str],
+    rows: Iterable[Mapping[str, object]],
+    max_bytes: int,
+    folder: Path | None = None,
+) -> Iterator[bytes]:
+    """Rows as canonical lines in byte order, which needs no key; each with its newline.
 
     Raises:
         Refusal: those of `write_table` that concern a row, and `packet_too_big`.
     """
     shape = _Shape(sorted(columns), ())
-    lines: list[bytes] = []
-    for row in rows:
-        line = _write_row(name, row, shape)
-        max_bytes -= len(line) + 1
-        if max_bytes < 0:
-            raise Refusal(
-                "packet_too_big",
-                f"got inputs beyond 1 GiB at {name}, expected less; issue the packet without its"
-                " inputs, or split the tenant",
-            )
-        lines.append(line)
-    lines.sort()
-    return b"".join(line + b"\n" for line in lines), len(lines)
+
+    def written() -> Iterator[tuple[bytes, bytes]]:
+        size = 0
+        for row in rows:
+            line = _write_row(name, row, shape)
+            size += len(line) + 1
+            if size > max_bytes:
+                raise Refusal(
+                    "packet_too_big",
+                    f"got inputs beyond {max_bytes} bytes at {name}, expected less; issue the"
+                    " packet without its inputs, or split the tenant",
+                )
+            yield line, line
+
+    for line in sorting.sorted_lines(written(), bytes, folder=folder):
+        yield line + b"\n"
 
 
-def check_lines(name: str, data: bytes, columns: Iterable[str]) -> None:
+def check_lines(name: str, data: Content, columns: Iterable[str]) -> None:
     """Refuse lines that `write_lines` would not have written: `table_*`, `json_*`."""
-    if data and not data.endswith(b"\n"):
-        raise Refusal("table_newline", f"got {name} without a final newline")
-    shape, before, position = _Shape(sorted(columns), ()), b"", 0
-    while position < len(data):
-        stop = data.index(b"\n", position)
-        line = data[position:stop]
+    shape, before = _Shape(sorted(columns), ()), b""
+    for line in lines(name, data):
         if tuple(_read_row(line, shape)) != shape.columns:
             raise Refusal("table_columns", f"got a row of {name} with other columns")
         if line < before:
             raise Refusal("table_order", f"got rows of {name} out of order")
-        before, position = line, stop + 1
+        before = line
 
 
 def check_entry(name: str, got: Entry, stated: Entry) -> None:

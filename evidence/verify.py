@@ -37,10 +37,12 @@ from evidence.build import (
     TABLES_FILE,
     TIMESTAMP_FILE,
 )
+from evidence.content import Content, whole
 from evidence.errors import Refusal, show
 from evidence.trust import USE_PACKET, TrustedKey, TrustFile, check_life
 
 _MAX_CLOCK_SKEW_SECONDS = 300
+_MAX_SUMS_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,12 @@ def verify_packet(
         Refusal: always and only, whatever the bytes are.
     """
     try:
-        files = container.read_packet(packet)
-        check = _Verification(files, trust, require_log, now, replay)
-        check.notes.append(f"container: {len(files)} files, names and bytes as the format fixes")
-        return check.run(tenant, period, revision)
+        with container.opened(packet) as files:
+            check = _Verification(files, trust, require_log, now, replay)
+            check.notes.append(
+                f"container: {len(files)} files, names and bytes as the format fixes"
+            )
+            return check.run(tenant, period, revision)
     except Refusal:
         raise
     except Exception as error:
@@ -106,7 +110,7 @@ def verify_packet(
 class _Verification:
     def __init__(
         self,
-        files: dict[str, bytes],
+        files: Mapping[str, Content],
         trust: TrustFile,
         require_log: bool,
         now: datetime | None,
@@ -136,8 +140,8 @@ class _Verification:
         planned = self._plan()
         entries, found = self._scan(stated, planned)
         findings.check_evidence(
-            self._files[findings.RECONCILIATION_FILE],
-            self._files[findings.CHARGEBACKS_FILE],
+            self._document(findings.RECONCILIATION_FILE),
+            self._document(findings.CHARGEBACKS_FILE),
             stated,
             found,
             entries,
@@ -165,7 +169,7 @@ class _Verification:
     def _authenticate(
         self, tenant: str | None
     ) -> tuple[statement.RunStatement, bytes, list[TrustedKey]]:
-        envelope = self._files[ENVELOPE_FILE]
+        envelope = self._document(ENVELOPE_FILE)
         if tenant is None:
             tenant = statement.claimed_tenant(signatures.open_envelope(envelope)[0])
         keys = self._trust.select(tenant, USE_PACKET)
@@ -173,9 +177,9 @@ class _Verification:
         opened = signatures.verify_envelope(envelope, raw, self._trust.threshold)
         payload = opened.payload
         stated = statement.read_run_statement(payload)
-        if self._files[STATEMENT_FILE] != payload:
+        if self._document(STATEMENT_FILE) != payload:
             raise Refusal("statement_copy_differs", f"got {STATEMENT_FILE} unlike the payload")
-        signer = signatures.verify_sshsig(self._files[SSHSIG_FILE], payload, raw.values())
+        signer = signatures.verify_sshsig(self._document(SSHSIG_FILE), payload, raw.values())
         keyids = {*opened.keyids, signatures.keyid_of(signer)}
         self.notes.append(
             f"signatures: DSSE by {len(opened.keyids)} trusted of {self._trust.threshold}"
@@ -204,14 +208,18 @@ class _Verification:
                 self.notes.append(f"identity: {name} is {got}, as asked for")
 
     def _locate(self, payload: bytes) -> proof.LogPosition | None:
-        data, log = self._files.get(PROOF_FILE), self._trust.log
-        if data is None or log is None:
-            lacking = "proof in the packet" if data is None else "log in the trust file"
+        log = self._trust.log
+        if PROOF_FILE not in self._files or log is None:
+            lacking = (
+                "proof in the packet" if PROOF_FILE not in self._files else "log in the trust file"
+            )
             if self._require_log:
                 raise Refusal("log_proof_required", f"got no {lacking}, expected one")
             self.gaps.append(f"that the packet is in the append-only log: no {lacking}")
             return None
-        position = proof.verify_proof(data, payload, log.key, log.witnesses, log.quorum)
+        position = proof.verify_proof(
+            self._document(PROOF_FILE), payload, log.key, log.witnesses, log.quorum
+        )
         if (
             self._now is not None
             and position.trusted_time is not None
@@ -230,7 +238,7 @@ class _Verification:
         sums.check_digests(subjects, self._files, "the statement")
         if tuple(subjects) != SUBJECTS:
             raise Refusal("subject", f"got subjects other than {', '.join(SUBJECTS)}")
-        listed = sums.read_sums(self._files[SUMS_FILE])
+        listed = sums.read_sums(self._document(SUMS_FILE, _MAX_SUMS_BYTES))
         outside = {*FIXED_FILES, *SIDE_FILES}
         for name in self._files:
             if name not in listed and name not in outside:
@@ -241,7 +249,7 @@ class _Verification:
         self.notes.append(f"digests: {len(subjects)} subjects and {len(listed)} listed files")
 
     def _run_document(self, stated: statement.RunStatement) -> dict[str, object]:
-        run = statement.check_run(canonical.loads_strict(self._files[RUN_FILE]))
+        run = statement.check_run(canonical.loads_strict(self._document(RUN_FILE)))
         for name in ("tenant", "period", "revision"):
             if run[name] != getattr(stated, name):
                 raise Refusal("spec_mismatch", f"got {name} {show(run[name])} in {RUN_FILE}")
@@ -260,13 +268,18 @@ class _Verification:
             self.gaps.append("that the kernel's own reports follow from the tables beside them")
 
     def _plan(self) -> plan.Plan | None:
-        data = self._files.get(plan.PLAN_FILE)
-        return None if data is None else plan.read_plan(data)
+        if plan.PLAN_FILE not in self._files:
+            return None
+        return plan.read_plan(self._document(plan.PLAN_FILE))
+
+    def _document(self, name: str, limit: int = canonical.MAX_DOCUMENT_BYTES) -> bytes:
+        """All of a small file; tables and inputs are read line by line instead."""
+        return whole(self._files[name], limit)
 
     def _scan(
         self, stated: statement.RunStatement, planned: plan.Plan | None
     ) -> tuple[dict[str, tables.Entry], findings.Findings]:
-        entries = tables.read_entries(self._files[TABLES_FILE])
+        entries = tables.read_entries(self._document(TABLES_FILE))
         for name in findings.REQUIRED_TABLES:
             if name not in entries:
                 raise Refusal("table_required", f"got no table {name} in {TABLES_FILE}")

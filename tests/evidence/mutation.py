@@ -10,6 +10,7 @@ all of them are mutated, which takes about half an hour.
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -70,21 +71,36 @@ def _replace(tree: ast.Module, holder: ast.AST) -> None:
     ast.fix_missing_locations(tree)
 
 
-def run(folder: Path) -> bool:
-    """Whether the tests pass over the copy in `folder`."""
-    tests = [
-        str(path.relative_to(folder))
-        for path in sorted((folder / "tests" / "evidence").glob("test_*.py"))
-        if path.name not in SKIPPED
-    ]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    try:
-        asked = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return asked.returncode == 0
+class Suite:
+    """The tests over one copy of the package; what noticed the last mutant runs first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tests = [
+            str(path.relative_to(folder))
+            for path in sorted((folder / "tests" / "evidence").glob("test_*.py"))
+            if path.name not in SKIPPED
+        ]
+
+    def passes(self) -> bool:
+        """Whether every test passes, within the time."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        try:
+            asked = subprocess.run(
+                command + self._tests,
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+?)(?:::| |$)", asked.stdout, re.MULTILINE)
+        if failed and failed[1] in self._tests:
+            self._tests.remove(failed[1])
+            self._tests.insert(0, failed[1])
+        return asked.returncode == 0
 
 
 def main(modules: list[str]) -> int:
@@ -96,7 +112,8 @@ def main(modules: list[str]) -> int:
                 ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
             )
         shutil.copy(ROOT / "pyproject.toml", folder)
-        if not run(folder):
+        suite = Suite(folder)
+        if not suite.passes():
             print("the tests do not pass before anything is removed")
             return 2
         killed, survived = 0, []
@@ -106,7 +123,7 @@ def main(modules: list[str]) -> int:
             source = path.read_text()
             for line, code, mutated in mutants(source):
                 path.write_text(mutated)
-                if not run(folder):
+                if not suite.passes():
                     killed += 1
                 elif f"{path.stem}:{code}" not in REASONS:
                     survived.append(f"{path.stem}.py:{line}  {code}")

@@ -282,9 +282,10 @@ def test_attack_124_not_a_zip(forge, data) -> None:
 
 def test_attack_125_over_the_size_limit(monkeypatch, forge) -> None:
     path = forge.folder / "packet.zip"
-    path.write_bytes(forge.honest().zip_bytes)
+    data = forge.honest().zip_bytes
+    path.write_bytes(data)
     monkeypatch.setattr(container, "MAX_PACKET_BYTES", 1000)
-    assert forge.refusal(forge.honest().zip_bytes) == "zip_too_big"
+    assert forge.refusal(data) == "zip_too_big"
     assert forge.refusal(path) == "zip_too_big"
 
 
@@ -342,8 +343,15 @@ def test_end_record_counts_must_agree(refused) -> None:
 def test_a_file_of_two_gib_is_refused_without_being_read(refused, monkeypatch) -> None:
     monkeypatch.setattr(container, "_MAX_FILE_BYTES", 3)
     assert refused(lambda: container.write_zip({"a": b"1234"})) == "file_too_big"
-    monkeypatch.setattr(container, "MAX_PACKET_BYTES", 3)
-    assert refused(lambda: container.write_zip({"a": b"1234"})) == "packet_too_big"
+
+
+def test_what_the_reader_would_refuse_as_too_big_is_not_written(refused, monkeypatch) -> None:
+    # Headers count too: a packet of exactly the limit is the largest that both sides accept.
+    size = len(container.write_zip({"a": b"1234", "b/c": b""}))
+    monkeypatch.setattr(container, "MAX_PACKET_BYTES", size)
+    assert container.read_zip(container.write_zip({"a": b"1234", "b/c": b""}))
+    monkeypatch.setattr(container, "MAX_PACKET_BYTES", size - 1)
+    assert refused(lambda: container.write_zip({"a": b"1234", "b/c": b""})) == "packet_too_big"
 
 
 # Folders.

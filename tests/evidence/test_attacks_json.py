@@ -109,7 +109,7 @@ class Cents(int):
 def test_attack_99_emitter_refuses_every_other_type(refused, value) -> None:
     assert refused(lambda: canonical.dumps([value])) == "json_type"
     table = Table(("id",), [{"id": "a", "n": value}])
-    assert refused(lambda: write_table("x", table, 1 << 20)) == "json_type"
+    assert refused(lambda: b"".join(write_table("x", table, 1 << 20))) == "json_type"
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_attack_99_emitter_refuses_every_other_type(refused, value) -> None:
 def test_emitter_refuses_values_without_one_spelling(refused, value, code) -> None:
     assert refused(lambda: canonical.dumps([value])) == code
     table = Table(("id",), [{"id": "a", "n": value}])
-    assert refused(lambda: write_table("x", table, 1 << 20)) == code
+    assert refused(lambda: b"".join(write_table("x", table, 1 << 20))) == code
 
 
 def test_emitter_refuses_a_row_that_its_reader_would_refuse(refused) -> None:
     table = Table(("id",), [{"id": "a", "n": "x" * (1 << 20)}])
-    assert refused(lambda: write_table("x", table, 1 << 30)) == "json_too_big"
+    assert refused(lambda: b"".join(write_table("x", table, 1 << 30))) == "json_too_big"
 
 
 def test_free_layout_is_for_people_and_nothing_else_is_free(refused) -> None:

@@ -108,7 +108,7 @@ CELLS = (
 )
 def test_every_table_that_can_be_written_reads_back_line_by_line_canonical(cells) -> None:
     rows = [{"k": key, "a": one, "z": two} for key, (one, two) in cells.items()]
-    data = write_table("x", Table(("k",), rows), 1 << 20)
+    data = b"".join(write_table("x", Table(("k",), rows), 1 << 20))
     seen: list[dict[str, object]] = []
     assert scan_table("x", data, ("k",), [seen.append]).rows == len(rows)
     assert sorted(map(canonical.dumps, seen)) == sorted(map(canonical.dumps, rows))

@@ -127,7 +127,7 @@ def test_canonical_json_refusal_vectors(text: bytes, code: str, refused) -> None
 def test_table_vector() -> None:
     odd = "\u00e9\u007f\n\u0001"
     rows = [{"id": "b", "n": 2, "s": odd}, {"id": "a", "n": -1, "s": None}]
-    data = write_table("x", Table(("id",), rows), 1 << 20)
+    data = b"".join(write_table("x", Table(("id",), rows), 1 << 20))
     entry = scan_table("x", data, ("id",))
     assert entry.sha256 == "52c2fc88151a44ed094a8a0901bdb50f72740c75ec2784dd6564086cb303c4db"
     assert entry.merkle == "8189adb3e1ff69a5c189151dd6e25e96c511c38d7c80ccc4dc9bafdc87cdba38"

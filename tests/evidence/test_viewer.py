@@ -67,7 +67,12 @@ class Page:
         for field, value in expected.items():
             self._page.fill(f"#{field}", value)
         self._page.set_input_files("#trustfile", self._folder / "trust.json")
-        self._page.set_input_files("#file", self._folder / name)
+        return self.give(self._folder / name)
+
+    def give(self, path: Path) -> str:
+        """Gives the open page another file, and returns its answer or refusal code."""
+        self._page.evaluate("delete document.body.dataset.answer")
+        self._page.set_input_files("#file", path)
         self._page.wait_for_selector("body[data-answer]", timeout=WAIT_MILLISECONDS)
         said = self._page.evaluate("({...document.body.dataset})")
         return said.get("code", said["answer"])
@@ -301,3 +306,15 @@ def test_a_gate_decision_is_another_document_with_its_own_answer(forge, page) ->
         "bad_signature",
     )
     assert "pty_a" not in page.text(), "nothing of a refused document is shown"
+
+
+@pytest.mark.slow
+def test_a_packet_too_large_for_a_page_is_sent_to_the_verifier(forge, page, tmp_path) -> None:
+    large = tmp_path / "large.zip"
+    with large.open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    page.open(forge.pack(forge.logged()), trust_of(forge))
+    assert page.give(large) == "viewer_too_big"
+    assert "Nothing was verified. Use tieout-verify" in page.text()
+    assert "Do not rely on it" not in page.text()
+    assert page.errors == []

@@ -96,7 +96,7 @@ def put_one(root: Path, log: PacketLog | None = None) -> shelf.IssuedPacket:
         content_sha256="00" * 32,
         run_id="run",
     )
-    return shelf.put_down(home, log or log_of(home), record, packet.zip_bytes)
+    return shelf.put_down(home, log or log_of(home), record, packet.files)
 
 
 def trust() -> TrustFile:

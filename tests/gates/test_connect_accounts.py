@@ -44,6 +44,25 @@ def at(days: int) -> str:
     return iso(AS_OF - timedelta(days=days))
 
 
+def ago(hours: int, **over: Any) -> dict[str, Any]:
+    when = iso(AS_OF - timedelta(hours=hours))
+    return {"kybLastSyncAt": when, "updatedAt": when, **over}
+
+
+def export(partner: Partner, versions: list[dict[str, Any]]) -> None:
+    """Exports each version of the party's sound account."""
+    for version in versions:
+        mapped = {
+            "accountId": partner.account_id,
+            "partyId": partner.party,
+            "payoutsEnabled": True,
+            "transfersEnabled": True,
+            "status": "active",
+            "kybStatus": "verified",
+        }
+        partner.world.artifact("connect_accounts", partner.tenant, {**mapped, **version})
+
+
 # Versions of the mapping, oldest first; the last says active.
 PEOPLE_DISABLED = {"status": "disabled", "updatedAt": at(30)}
 SYNC_DISABLED = {
@@ -65,31 +84,46 @@ HISTORIES: dict[str, tuple[list[dict[str, Any]], bool]] = {
     ),
 }
 
+# Versions of a mapping never paid before, oldest first, by their age in hours; is it new?
+CHANGES: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    "synced_hourly": ([ago(40), ago(30), ago(1), ago(0)], False),
+    "synced_since_this_morning": ([ago(10), ago(1)], True),
+    "moved_here_today": ([ago(90, partyId="px"), ago(5), ago(1)], True),
+    "moved_away_and_back_today": ([ago(90), ago(20, partyId="px"), ago(2)], True),
+    "moved_here_yesterday": ([ago(90, partyId="px"), ago(25), ago(1)], False),
+    "enabled_today": (
+        [ago(90, status="disabled", kybDisabledReason="listed"), ago(5), ago(1)],
+        True,
+    ),
+    "payouts_on_since_today": ([ago(90, payoutsEnabled=False), ago(5)], True),
+    "without_a_date": ([{"updatedAt": None}], True),
+}
+
+
+@planted
+def moved_accounts(world: World) -> None:
+    for name, (versions, _) in CHANGES.items():
+        partner = Partner(world, f"t_map_{name}", account=None)
+        export(partner, versions)
+        partner.pay()
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES))
+def test_a_destination_is_new_for_a_day_however_often_a_sync_dates_it(
+    warehouse: Warehouse, name: str
+) -> None:
+    _, is_new = CHANGES[name]
+    held = warehouse.held(f"t_map_{name}")
+    assert held == ({"DESTINATION_CHANGED"} if is_new else set())
+
 
 @planted
 def connected_accounts(world: World) -> None:
     for name, (fields, _, _) in STANDINGS.items():
         Partner(world, f"t_kyb_{name}", rail_account=VERIFIED | fields).pay()
     for name, (versions, _) in HISTORIES.items():
-        partner = Partner(world, f"t_ops_{name}", account=versions[-1])
-        *earlier, newest = (
-            row
-            for row in world.rows["kernel/connect_accounts"]
-            if row["tenant_id"] == partner.tenant
-        )
-        assert not earlier
-        rows = world.rows["kernel/connect_accounts"]
-        rows.remove(newest)
-        for version in versions:
-            mapped = {
-                "accountId": partner.account_id,
-                "partyId": partner.party,
-                "payoutsEnabled": True,
-                "transfersEnabled": True,
-                "status": "active",
-                "kybStatus": "verified",
-            }
-            world.artifact("connect_accounts", partner.tenant, {**mapped, **version})
+        partner = Partner(world, f"t_ops_{name}", account=None)
+        export(partner, versions)
         partner.pay()
 
 

@@ -5,8 +5,7 @@ with eligible as (
         account_id,
         party_id,
         transfers_enabled,
-        kyb_status,
-        updated_at
+        kyb_status
     from {{ ref('stg_kernel__connect_accounts') }}
     where
         coalesce(connect_status, 'active') = 'active'
@@ -44,7 +43,7 @@ final as (
         coalesce(eligible.transfers_enabled, true)
         and coalesce(eligible.kyb_status, 'unknown') not in ('rejected', 'restricted')
         and disabled.account_id is null as is_mapping_capable,
-        eligible.updated_at as mapped_at,
+        mappings.mapped_at,
         coalesce(last_paid.account_id = party_accounts.account_id, false) as is_proven,
         -- An account that another tenant claims as well is nobody's until one of them is corrected.
         accounts.account_id is not null and owners.account_id is not null as is_account_known,
@@ -67,6 +66,10 @@ final as (
         on
             party_accounts.tenant_id = eligible.tenant_id
             and party_accounts.account_id = eligible.account_id
+    left join {{ ref('int_account_mappings') }} as mappings
+        on
+            party_accounts.tenant_id = mappings.tenant_id
+            and party_accounts.account_id = mappings.account_id
     -- A destination that already proved itself is not new.
     left join {{ ref('int_party_last_destinations') }} as last_paid
         on

@@ -6,6 +6,8 @@ final as (
     select
         tenant_id,
         account_id,
+        party_id,
+        payouts_enabled,
         status as connect_status,
         kyb_disabled_reason,
         kyb_last_sync_at as kyb_last_synced_at,

@@ -35,6 +35,7 @@ class BookSide(RailSide):
             "period": key.split(":period:")[1][:7],
             "stripeConnectAccountId": self.account_id,
             "payoutAmountGrossCents": amount,
+            "payoutArtifactHash": digest("instruction", key),
             "chargebackRecoveryAppliedCents": 0,
         } | over.pop("metadata", {})
         body = {

@@ -11,12 +11,18 @@ with joined as (
         days.committed_cents + sequence.tenant_before_cents + sequence.net_cents as day_cents,
         sequence.platform_before_cents + sequence.net_cents as needed_cents,
         funds.available_cents,
-        bindings.unverified_cents
+        bindings.unverified_cents,
+        operations.amount_cents as operation_cents
     from {{ ref('int_gate_sequence') }} as sequence
     inner join {{ ref('int_payout_bindings') }} as bindings
         on
             sequence.tenant_id = bindings.tenant_id
             and sequence.payout_key = bindings.payout_key
+    left join {{ ref('int_payout_operations') }} as operations
+        on
+            sequence.tenant_id = operations.tenant_id
+            and sequence.payout_key = operations.payout_key
+            and operations.is_initiated
     inner join {{ ref('int_payout_day_commitments') }} as days
         on
             sequence.tenant_id = days.tenant_id
@@ -50,7 +56,8 @@ final as (
     ('PAYOUT_DAILY_LIMIT_EXCEEDED', 'net_cents > 0 and (not is_daily_limited or coalesce(day_cents > daily_cap_cents, false))', 'day_cents', 'daily_cap', 'controls'),
     ('UNFUNDED_PAYOUT', 'net_cents > 0 and (unverified_cents > 0 or coalesce(needed_cents > available_cents, true))',
         "cast(needed_cents as " ~ dbt.type_string() ~ ") || case when unverified_cents > 0 then ', sources unverified' else '' end",
-        "coalesce(cast(available_cents as " ~ dbt.type_string() ~ "), 'not read')", 'rail balance')
+        "coalesce(cast(available_cents as " ~ dbt.type_string() ~ "), 'not read')", 'rail balance'),
+    ('OPERATION_AMOUNT_MISMATCH', 'coalesce(net_cents > operation_cents, false)', 'net_cents', "coalesce(cast(operation_cents as " ~ dbt.type_string() ~ "), 'no operation')", 'operation')
 ]) }}
 )
 

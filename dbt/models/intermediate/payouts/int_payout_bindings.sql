@@ -56,13 +56,23 @@ joined as (
             or links.linked_cents <> subjects.instructed_cents,
             false
         ) as is_sum_wrong,
-        coalesce(states.payout_artifact_hash <> subjects.artifact_hash, false) as is_operation_wrong,
+        operations.payout_key is not null and operations.payout_artifact_hash is null as is_operation_unbound,
+        coalesce(operations.payout_artifact_hash <> subjects.artifact_hash, false) as is_operation_wrong,
+        coalesce(
+            operations.is_initiated
+            and (
+                upper(operations.currency) <> upper(subjects.currency)
+                or operations.gross_cents <> subjects.instructed_cents
+                or operations.amount_cents + operations.chargeback_recovery_applied_cents <> operations.gross_cents
+            ),
+            false
+        ) as is_operation_amount_wrong,
         subjects.is_ambiguous
     from {{ ref('int_payout_subjects') }} as subjects
-    inner join {{ ref('int_payout_states') }} as states
+    left join {{ ref('int_payout_operations') }} as operations
         on
-            subjects.tenant_id = states.tenant_id
-            and subjects.payout_key = states.payout_key
+            subjects.tenant_id = operations.tenant_id
+            and subjects.payout_key = operations.payout_key
     left join links
         on
             subjects.tenant_id = links.tenant_id
@@ -82,6 +92,8 @@ final as (
         unverified_cents,
         case
             when is_operation_wrong then 'artifact_hash_mismatch'
+            when is_operation_unbound then 'artifact_hash_missing'
+            when is_operation_amount_wrong then 'operation differs from its instruction'
             when is_ambiguous then 'several instructions under one key'
             when coalesce(is_key_wrong, true) then 'key does not name its instruction'
             when is_statement_wrong then 'statement differs'

@@ -19,6 +19,16 @@ kernel_total as (
     group by tenant_id, party_id
 ),
 
+proposed_total as (
+    select
+        tenant_id,
+        party_id,
+        {{ sum_cents('proposed_cents') }} as proposed_cents
+    from {{ ref('int_party_proposed_recoveries') }}
+    group by tenant_id, party_id
+),
+
+-- The kernel counts a debt as recovered once an operation sets it off; here it is owed until that is paid.
 joined as (
     select
         subjects.tenant_id,
@@ -26,10 +36,12 @@ joined as (
         coalesce(same.outstanding_cents, 0) as outstanding_cents,
         coalesce(parties.outstanding_cents, 0) - coalesce(same.outstanding_cents, 0) as other_currency_cents,
         coalesce(unattributed.outstanding_cents, 0) as unattributed_cents,
-        case when controls.kernel_chargebacks then kernel.kernel_outstanding_cents else 0 end as kernel_cents,
+        case when controls.kernel_chargebacks then kernel.kernel_outstanding_cents + coalesce(proposed.proposed_cents, 0) else 0 end as kernel_cents,
         case
             when controls.kernel_chargebacks
-                then coalesce(kernel_total.outstanding_cents, 0) - kernel.kernel_outstanding_cents
+                then
+                    coalesce(kernel_total.outstanding_cents, 0) + coalesce(proposed_total.proposed_cents, 0)
+                    - kernel.kernel_outstanding_cents - coalesce(proposed.proposed_cents, 0)
             else 0
         end as other_provider_cents,
         coalesce(untold.recovered_cents, 0) as untold_cents
@@ -57,6 +69,15 @@ joined as (
         on
             subjects.tenant_id = kernel_total.tenant_id
             and subjects.party_id = kernel_total.party_id
+    left join {{ ref('int_party_proposed_recoveries') }} as proposed
+        on
+            subjects.tenant_id = proposed.tenant_id
+            and subjects.provider_id = proposed.provider_id
+            and subjects.party_id = proposed.party_id
+    left join proposed_total
+        on
+            subjects.tenant_id = proposed_total.tenant_id
+            and subjects.party_id = proposed_total.party_id
     -- What the kernel was not told yet is taken off its figure.
     left join {{ ref('int_party_untold_recoveries') }} as untold
         on

@@ -41,6 +41,8 @@ final as (
         counterparty_ref,
         stripe_connect_account_id,
         payout_artifact_hash,
+        coalesce(chargeback_recovery_applied_cents, 0) as chargeback_recovery_applied_cents,
+        coalesce(payout_amount_gross_cents, amount_cents + coalesce(chargeback_recovery_applied_cents, 0)) as gross_cents,
         initiated_at,
         coalesce(submitted_at, confirmed_at) as paid_at,
         operation_state in ('initiated', 'submitted', 'confirmed') as is_live,

@@ -12,7 +12,6 @@ with final as (
         operations.operation_state,
         operations.counterparty_ref as operation_ref,
         operations.stripe_connect_account_id as operation_account_id,
-        operations.payout_artifact_hash,
         journal.submission_state,
         rail.transfer_id,
         coalesce(operations.is_terminal, false) as is_operation_terminal,

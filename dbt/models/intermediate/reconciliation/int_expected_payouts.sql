@@ -71,7 +71,8 @@ joined as (
         coalesce(operations.is_reversed, false) as operation_reversed,
         coalesce(operations.is_dead, false) as operation_dead,
         coalesce(operations.is_collection, false) as operation_collects,
-        coalesce(operations.recovery_cents, journalled.recovery_cents, 0) as recovery_cents,
+        -- An operation that says no recovery may have been paid net all the same: the journal knows.
+        greatest(coalesce(operations.recovery_cents, 0), coalesce(journalled.recovery_cents, 0)) as recovery_cents,
         coalesce(party_accounts.account_id, operations.destination_account_id) as destination_account_id,
         case
             when requests.requested_at > instructions.generated_at then requests.requested_at

@@ -123,7 +123,13 @@ found as (
         operations.operation_state not in ('failed', 'cancelled')
         and operations.direction = 'payout'
         and positions.open_code is null
-        and (operations.amount_cents <> positions.expected_cents or operations.currency <> positions.currency)
+        -- A recovery that enforcement took and the operation does not say explains itself in the journal.
+        and (
+            operations.currency <> positions.currency
+            or operations.amount_cents not in (
+                positions.expected_cents, positions.gross_cents - coalesce(operations.chargeback_recovery_applied_cents, 0)
+            )
+        )
 
     union all
 

@@ -37,6 +37,7 @@ _OPERATION: Final = (
     "stripe_connect_account_id",
     "payout_artifact_hash",
     "counterparty_ref",
+    "direction",
 )
 _CONNECT: Final = "stripe_connect:"
 
@@ -120,9 +121,12 @@ def _operation(*values: Any) -> Operation:
     destination = named.pop("stripe_connect_account_id")
     counterparty = named.pop("counterparty_ref")
     artifact_hash = named.pop("payout_artifact_hash")
+    is_payout = named.pop("direction") != "collection"
     if destination is None and isinstance(counterparty, str) and counterparty.startswith(_CONNECT):
         destination = counterparty.removeprefix(_CONNECT)
-    return Operation(**named, destination=destination, artifact_hash=artifact_hash)
+    return Operation(
+        **named, destination=destination, artifact_hash=artifact_hash, is_payout=is_payout
+    )
 
 
 def _text(value: object) -> str | None:

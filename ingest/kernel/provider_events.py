@@ -68,6 +68,7 @@ class Operation:
     currency: str
     destination: str | None
     artifact_hash: str | None
+    is_payout: bool = True
 
 
 def facts_of(
@@ -147,12 +148,21 @@ def binding_faults(
             wrong += [n for n, e, s in zip(names, expected, shown, strict=True) if e != s]
         if wrong:
             return "MONEY_RAIL_PROVIDER_EVENT_BINDING_MISMATCH", ",".join(wrong)
-    if operation.artifact_hash is not None:
-        key = (operation.tenant_id, operation.payout_key or "")
-        if instructions.get(key) != operation.artifact_hash:
-            fault = "artifact_hash_mismatch" if key in instructions else "artifact_missing"
-            return "MONEY_RAIL_PAYOUT_BINDING_MISMATCH", fault
+    if operation.is_payout and (fault := _artifact_fault(operation, instructions)):
+        return "MONEY_RAIL_PAYOUT_BINDING_MISMATCH", fault
     return None
+
+
+def _artifact_fault(
+    operation: Operation, instructions: Mapping[tuple[str, str], str | None]
+) -> str | None:
+    """Why a payout's operation is not bound to its instruction; one that names no hash is not."""
+    key = (operation.tenant_id, operation.payout_key or "")
+    if operation.artifact_hash is None:
+        return "artifact_hash_missing"
+    if key not in instructions:
+        return "artifact_missing"
+    return None if instructions[key] == operation.artifact_hash else "artifact_hash_mismatch"
 
 
 def _types(

@@ -32,7 +32,7 @@ OPERATION = Operation(
     2_100,
     "USD",
     "acct_1",
-    None,
+    "a" * 64,
 )
 BOUND = {
     "nooterra_payout_key": KEY,
@@ -65,17 +65,21 @@ def facts(body: dict[str, Any], provider_id: str = "stripe_prod", **words: str) 
     return facts_of(provider_id, words, body, received_at=NOW)
 
 
-def judged(*bodies: dict[str, Any], operation: Operation = OPERATION, **over: Any) -> list[Any]:
+def rows_of(*bodies: dict[str, Any], **over: Any) -> list[dict[str, Any]]:
     settings: dict[str, Any] = {
-        "operations": [operation],
-        "instructions": {},
+        "operations": [OPERATION],
+        "instructions": {("tenant_default", KEY): "a" * 64},
         "production": frozenset({("tenant_default", "stripe_prod")}),
     } | over
     deliveries = [
         Delivered("tenant_default", "stripe_prod", facts(body), NOW + timedelta(seconds=n))
         for n, body in enumerate(bodies)
     ]
-    rows = Judge(**settings).rows(deliveries)
+    return list(Judge(**settings).rows(deliveries))
+
+
+def judged(*bodies: dict[str, Any], operation: Operation = OPERATION, **over: Any) -> list[Any]:
+    rows = rows_of(*bodies, **({"operations": [operation]} | over))
     return [(row["event_type"], row["status"], row["code"] or row["state_after"]) for row in rows]
 
 
@@ -230,6 +234,24 @@ def test_an_unbound_event_moves_nothing_in_production() -> None:
     required = "MONEY_RAIL_PROVIDER_EVENT_BINDING_REQUIRED"
     assert judged(event) == [("submitted", "refused", required)]
     assert judged(event, production=frozenset()) == [("submitted", "applied", "submitted")]
+    (row,) = rows_of(event)
+    assert row["detail"].split(",") == [
+        "metadata.nooterra_payout_key",
+        "metadata.nooterra_tenant_id",
+        "metadata.nooterra_provider_id",
+    ]
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_each_name_of_the_binding_is_required_in_production(name: str) -> None:
+    partial = {key: value for key, value in BOUND.items() if key != name}
+    event = stripe_event(
+        "transfer.created", metadata=partial | {"nooterra_operation_id": f"mop_{KEY}"}
+    )
+    (row,) = rows_of(event)
+    assert row["code"] == "MONEY_RAIL_PROVIDER_EVENT_BINDING_REQUIRED"
+    assert row["detail"] == f"metadata.{name}"
+    assert (row["status"], row["state_after"]) == ("refused", None)
 
 
 @pytest.mark.parametrize(
@@ -248,15 +270,34 @@ def test_an_event_bound_elsewhere_moves_nothing(over: dict[str, Any]) -> None:
     assert found == [("submitted", "refused", "MONEY_RAIL_PROVIDER_EVENT_BINDING_MISMATCH")]
 
 
-def test_an_operation_of_another_artifact_is_not_moved() -> None:
-    operation = replace(OPERATION, artifact_hash="a" * 64)
-    mismatch = [("submitted", "refused", "MONEY_RAIL_PAYOUT_BINDING_MISMATCH")]
-    key = ("tenant_default", KEY)
-    for instructions in ({}, {key: "b" * 64}):
-        assert (
-            judged(plain("submitted"), operation=operation, instructions=instructions) == mismatch
+@pytest.mark.parametrize(
+    ("artifact_hash", "instructions", "fault"),
+    [
+        ("a" * 64, {("tenant_default", KEY): "b" * 64}, "artifact_hash_mismatch"),
+        ("a" * 64, {}, "artifact_missing"),
+        ("a" * 64, {("tenant_other", KEY): "a" * 64}, "artifact_missing"),
+        (None, {("tenant_default", KEY): "a" * 64}, "artifact_hash_missing"),
+        (None, {}, "artifact_hash_missing"),
+    ],
+)
+def test_an_operation_that_is_not_bound_to_its_instruction_is_not_moved(
+    artifact_hash: str | None, instructions: dict[tuple[str, str], str], fault: str
+) -> None:
+    operation = replace(OPERATION, artifact_hash=artifact_hash)
+    for production in (frozenset(), frozenset({("tenant_default", "stripe_prod")})):
+        (row,) = rows_of(
+            stripe_event("transfer.created"),
+            operations=[operation],
+            instructions=instructions,
+            production=production,
         )
-    assert judged(plain("submitted"), operation=operation, instructions={key: "a" * 64}) == [
+        assert (row["status"], row["code"]) == ("refused", "MONEY_RAIL_PAYOUT_BINDING_MISMATCH")
+        assert row["detail"] == fault
+
+
+def test_a_collection_has_no_instruction_to_be_bound_to() -> None:
+    collection = replace(OPERATION, is_payout=False, artifact_hash=None, payout_key=None)
+    assert judged(plain("submitted"), operation=collection, instructions={}) == [
         ("submitted", "applied", "submitted")
     ]
 

@@ -64,6 +64,7 @@ class _End:
     line_hash: str = GENESIS
     torn: bytearray = field(default_factory=bytearray)
     newline_missing: bool = False
+    size_bytes: int = 0
 
 
 class ChainFile:
@@ -126,6 +127,7 @@ class ChainFile:
         end, self._end = self._end, None
         if end is None:
             raise self._damaged("an append without a complete read before it")
+        self._require_untouched(end)
         data, fresh = (
             b"\n" if end.newline_missing or end.torn else b"",
             _End(end.seq, end.line_hash),
@@ -134,8 +136,18 @@ class ChainFile:
             data += _encode(fresh, "repair", _describe_torn(end.torn + b"\n"))
         data += _encode(fresh, "row", body)
         self._make_durable(data, fresh)
+        fresh.size_bytes = end.size_bytes + len(data)
         self._end = fresh
         return ChainLine(fresh.seq, "row", body)
+
+    def _require_untouched(self, end: _End) -> None:
+        """Raise unless the file is as long as when it was read: a row behind a gap proves nothing.
+
+        Whoever cuts the file off or adds to it during a pass ends the pass before its next call.
+        """
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size != end.size_bytes:
+            raise self._damaged(f"{size} bytes where {end.size_bytes} were read")
 
     def _make_durable(self, data: bytes, end: _End) -> None:
         """Append `data`, then let the head name the line `end` stands at."""
@@ -157,13 +169,14 @@ class ChainFile:
     def _proven_lines(self, end: _End) -> Iterator[ChainLine]:
         """Yield proven lines, keeping in `end` where they stop."""
         try:
-            file = self.path.open("rb")
+            file = durable.open_file(self.path)
         except FileNotFoundError:
             return
         except OSError as error:
             raise self._damaged(f"unreadable ({type(error).__name__})") from None
         with file:
             while raw := file.readline(_MAX_LINE_BYTES):
+                end.size_bytes += len(raw)
                 line = self._prove(raw, end)
                 if line is None:
                     end.torn += raw

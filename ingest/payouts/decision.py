@@ -79,7 +79,12 @@ class DecidedPayout:
         return self._destination_defect() if self.decision == "release" else None
 
     def _amounts_add_up(self) -> bool:
-        amounts = (self.amount_cents, self.gross_cents, self.recovery_cents)
+        amounts = (
+            self.amount_cents,
+            self.gross_cents,
+            self.recovery_cents,
+            self.day_committed_cents,
+        )
         # bool is an int in Python, and a True would be one cent.
         if any(type(cents) is not int or not 0 <= cents <= _MAX_CENTS for cents in amounts):
             return False

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 __all__ = [
     "append_bytes",
     "create_file",
     "hold_lock",
+    "open_file",
     "private_folder",
     "read_bounded",
     "replace_file",
@@ -28,7 +30,8 @@ __all__ = [
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 _LOCK_POLL_SECONDS: Final = 0.05
-_FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
+# A pipe in the place of a file would make an open wait for ever.
+_FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def private_folder(path: Path) -> Path:
@@ -43,16 +46,21 @@ def private_folder(path: Path) -> Path:
 def hold_lock(path: Path, wait_seconds: float) -> Iterator[None]:
     """Keep every other process and thread that asks for the same lock out; death releases it.
 
+    A lock on a file that was removed or replaced keeps nobody out, so it counts as not taken.
+
     Raises:
         TimeoutError: When another holds it for longer than `wait_seconds`.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, _PRIVATE_FILE)
+    deadline = time.monotonic() + wait_seconds
+    handle = _open(path, os.O_RDWR | os.O_CREAT)
     try:
-        deadline = time.monotonic() + wait_seconds
-        while not _try_lock(handle):
+        while not (_try_lock(handle) and _is_at(path, handle)):
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"{path.name} is held by another process")
             time.sleep(_LOCK_POLL_SECONDS)
+            fresh = _open(path, os.O_RDWR | os.O_CREAT)
+            os.close(handle)
+            handle = fresh
         yield
     finally:
         os.close(handle)
@@ -64,7 +72,7 @@ def append_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: When any byte could not be written or synced; part of `data` may be in the file.
     """
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, _PRIVATE_FILE)
+    handle = _open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         _write_all(handle, data)
         _sync(handle)
@@ -100,17 +108,44 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes | None:
     """Read a small file, or return None when there is none.
 
     Raises:
-        OSError: When it is a link, unreadable or larger than the limit.
+        OSError: When it is a link, no plain file, unreadable or larger than the limit.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | _FLAGS)
+        file = open_file(path)
     except FileNotFoundError:
         return None
-    with os.fdopen(handle, "rb") as file:
+    with file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
         raise OSError(f"{path.name} is larger than {limit_bytes} bytes")
     return data
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a plain file for reading.
+
+    Raises:
+        OSError: When it is absent, unreadable, a link, a pipe or anything else that is no file.
+    """
+    return os.fdopen(_open(path, os.O_RDONLY), "rb")
+
+
+def _open(path: Path, flags: int) -> int:
+    handle = os.open(path, flags | _FLAGS, _PRIVATE_FILE)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path.name} is no plain file")
+    return handle
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Tell whether the path still names the opened file."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(handle)
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _try_lock(handle: int) -> bool:
@@ -123,7 +158,7 @@ def _try_lock(handle: int) -> bool:
 
 def _write_beside(path: Path, data: bytes, suffix: str) -> Path:
     fresh = path.with_name(f"{path.name}.{suffix}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, _PRIVATE_FILE)
+    handle = _open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         _write_all(handle, data)
         _sync(handle)

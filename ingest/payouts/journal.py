@@ -79,10 +79,11 @@ class Journal:
         self._refresh()
         return self._standings.get(payout_key)
 
-    def standings(self, tenant_id: str) -> list[Standing]:
-        """Return the tenant's payouts in the order in which they first appeared."""
+    def standings(self, tenant_id: str | None = None) -> list[Standing]:
+        """Return the payouts of a tenant, or of all, in the order in which they first appeared."""
         self._refresh()
-        return [s for s in self._standings.values() if s.row.tenant_id == tenant_id]
+        found = self._standings.values()
+        return [s for s in found if tenant_id in (None, s.row.tenant_id)]
 
     def rows(self) -> Iterator[JournalRow]:
         """Yield every row from disk, oldest first."""

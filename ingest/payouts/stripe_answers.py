@@ -82,7 +82,11 @@ def list_all(
         page, rail_now = ask(partial(fetch, params))
         began = began or rail_now
         rows = read(partial(_parse_page, page, parse))
-        found.update((identify(row), row) for row in rows)
+        fresh = {identify(row): row for row in rows}
+        if len(fresh) < len(rows) or not found.keys().isdisjoint(fresh):
+            # A cursor never shows a row twice: what else this list leaves out, nobody knows.
+            raise RailUnclear("listing_repeats")
+        found |= fresh
         if page.has_more is False:
             return list(found.values()), began
         last = {"starting_after": identify(rows[-1])} if rows else cursor

@@ -155,6 +155,8 @@ def test_the_profile_decides_whom_we_pay_for(
         ({"amount_cents": True, "gross_cents": 1}, "DECISION_INCONSISTENT"),
         ({"amount_cents": 10.0, "gross_cents": 10}, "DECISION_INCONSISTENT"),
         ({"amount_cents": 2**53, "gross_cents": 2**53}, "DECISION_INCONSISTENT"),
+        ({"day_committed_cents": -1}, "DECISION_INCONSISTENT"),
+        ({"day_committed_cents": False}, "DECISION_INCONSISTENT"),
         ({"codes": ("OPEN_BREAK",)}, "DECISION_INCONSISTENT"),
         ({"period": "2026-13"}, "DECISION_INCONSISTENT"),
         ({"currency": "US"}, "DECISION_INCONSISTENT"),

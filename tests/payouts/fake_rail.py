@@ -7,7 +7,7 @@ arrive late, cut connections. Does not belong here: anything of enforcement; it 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,12 +28,23 @@ CREATE_FAULTS = (
     "500_without_acting",
     "500_after_acting",
     "409",
+    "idempotency_conflict",
     "429",
     "unparseable_after_acting",
     "late_arrival",
     "late_visible",
     "rejected",
 )
+STORM = 3
+# What the rail answers, or does not, without having looked at the request.
+UNASKED: dict[str | None, Callable[[], Exception]] = {
+    "cut_before": lambda: RailUnclear("connection"),
+    "409": lambda: RailUnclear("status_409"),
+    "idempotency_conflict": lambda: RailUnclear("idempotency_conflict"),
+    "429": lambda: RailUnclear("rate_limited"),
+    "denied": lambda: RailRejected(401, "invalid_api_key"),
+    "rejected": lambda: RailRejected(400, "parameter_invalid"),
+}
 
 
 @dataclass
@@ -59,7 +70,11 @@ class _Kept:
 
 @dataclass
 class FakeRail:
-    """See the module's charter; `faults` and `lookup_faults` are used up one per call."""
+    """See the module's charter; `faults` and `lookup_faults` are used up one per call.
+
+    `befallen` counts what really happened to a request: a fault that was to follow an act counts
+    only where the rail acted.
+    """
 
     clock: Callable[[], datetime]
     platform_account_id: str = "acct_platform"
@@ -72,6 +87,8 @@ class FakeRail:
     transfers: list[RailTransfer] = field(default_factory=list)
     creations: list[tuple[TransferIntent, str]] = field(default_factory=list)
     lookups: list[str] = field(default_factory=list)
+    befallen: Counter[str] = field(default_factory=Counter)
+    turned_away_in_a_row: int = 0
     _visible_at: dict[str, datetime] = field(default_factory=dict)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _travelling: list[tuple[datetime, TransferIntent, str]] = field(default_factory=list)
@@ -87,6 +104,7 @@ class FakeRail:
         self._arrive()
         self.lookups.append(transfer_group)
         if self.lookup_faults:
+            self.befallen["lookup failed"] += 1
             raise RailUnclear(self.lookup_faults.popleft())
         now = self._now()
         rows = tuple(
@@ -101,25 +119,32 @@ class FakeRail:
         self._arrive()
         self.creations.append((intent, idempotency_key))
         fault = self.faults.popleft() if self.faults else None
-        if fault == "cut_before":
-            raise RailUnclear("connection")
-        if fault == "409":
-            raise RailUnclear("status_409")
-        if fault == "429":
-            raise RailUnclear("rate_limited")
-        if fault == "denied":
-            raise RailRejected(401, "invalid_api_key")
-        if fault == "rejected":
-            raise RailRejected(400, "parameter_invalid")
+        self.turned_away_in_a_row = self.turned_away_in_a_row + 1 if fault == "429" else 0
+        if self.turned_away_in_a_row == STORM:
+            self.befallen["429 storm"] += 1
+        if fault in UNASKED:
+            self.befallen[fault] += 1
+            raise UNASKED[fault]()
         if fault == "late_arrival":
+            self.befallen[fault] += 1
             self._travelling.append((self._now() + self.late_by, intent, idempotency_key))
             raise RailUnclear("connection")
+        before = len(self.transfers)
         transfer = self._run(intent, idempotency_key, fault, self._now())
-        if fault in ("cut_after", "500_after_acting"):
+        if fault is not None and len(self.transfers) > before:
+            self.befallen[fault] += 1
+        if fault == "cut_after":
             raise RailUnclear("connection")
+        if fault == "500_after_acting":
+            raise RailUnclear("status_500")
         if fault == "unparseable_after_acting":
             raise ValueError("an answer that quotes sk_test_secret")
         return transfer
+
+    def is_on_its_way(self, payout_key: str) -> bool:
+        """Tell whether a transfer exists, seen or unseen, or a request for one is travelling."""
+        exists = any(t.transfer_group == payout_key for t in self.transfers)
+        return exists or any(intent.payout_key == payout_key for _, intent, _ in self._travelling)
 
     def _run(
         self, intent: TransferIntent, key: str, fault: str | None, now: datetime
@@ -133,6 +158,7 @@ class FakeRail:
             return kept.transfer
         if fault == "500_without_acting":
             self._kept[key] = _Kept(intent, now, None, "status_500")
+            self.befallen[fault] += 1
             raise RailUnclear("status_500")
         if self.balance_cents is not None:
             if intent.amount_cents > self.balance_cents:

@@ -6,12 +6,12 @@ Belongs here: one home, its kernel, its operators and its rail living through on
 tally over many. Does not belong here: a fault of one kind by itself (the other modules of this
 folder show each). The parent has everything loaded, so that a process costs a fork.
 
-What happens to a pass: the process is killed at a step boundary or in the middle of a write, the
-disk fills, two enforcers run at once, the decision is stale, or is for another tenant or livemode,
-the clock jumps, a switch is thrown mid-batch. What happens around it: connections cut before and
-after the rail acted, 500 after acting, 409, 429, answers nobody can read, requests and listings
+What happens to a pass: the process is killed at a boundary or in the middle of a write, the disk
+fills, two enforcers run at once, the decision is stale, or is for another tenant or livemode, the
+clock jumps, a switch is thrown mid-batch. What happens around it: connections cut before and after
+the rail acted, 500 after acting, 409, storms of 429, answers nobody can read, requests and listings
 that come late, a kernel that pays by itself, statements generated anew for what is paid, decisions
-that change their mind. Then the weather clears.
+that change their mind. Then the weather clears. `FAULTS` names each, by the note that it happened.
 """
 
 from __future__ import annotations
@@ -19,89 +19,55 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import PayoutRefused, TieoutError
+from ingest.errors import PayoutRefused
 from ingest.payouts import durable
 from ingest.payouts.decision import DecidedPayout, VerifiedDecision
 from ingest.payouts.submit import enforce, settle_open
 from tests.payouts.desk import PLATFORM, Desk, intent_of, payout
 from tests.payouts.fake_rail import CREATE_FAULTS, Clock
 from tests.payouts.file_rail import FileRail
+from tests.payouts.luck import FAILED, KILLED, REFUSED, UNEXPECTED, Luck, Watched, forked, notes_of
 
-__all__ = ["Luck", "forked", "live_through", "run_seeds", "unsynced"]
+__all__ = ["FAULTS", "live_through", "run_seeds", "unsynced"]
 
-REFUSED, FAILED, KILLED, UNEXPECTED = 3, 4, 9, 70
-_write_all = durable._write_all
-
-
-def forked(*works: Callable[[], object]) -> list[int]:
-    """Runs each work in a process of its own, all at once; their exit codes."""
-    pids = []
-    for work in works:
-        pid = os.fork()
-        if pid == 0:
-            code = UNEXPECTED
-            try:
-                work()
-                code = 0
-            except PayoutRefused:
-                code = REFUSED
-            except TieoutError:
-                code = FAILED
-            finally:
-                os._exit(code)
-        pids.append(pid)
-    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-
-
-class Luck:
-    """What goes wrong in one process, decided by its own seed."""
-
-    def __init__(self, rng: random.Random, desk: Desk, *, calm: bool = False) -> None:
-        self.rng = rng
-        self.desk = desk
-        self.deaths = desk.home / "deaths"
-        self.dies_at = rng.randint(1, 45) if not calm and rng.random() < 0.6 else -1
-        self.write_fails_at = rng.randint(1, 16) if not calm and rng.random() < 0.3 else -1
-        self.disk_is_full = rng.random() < 0.5
-        self.switch_at = rng.randint(0, 40) if not calm and rng.random() < 0.3 else -1
-        self.jump_at = rng.randint(1, 40) if not calm and rng.random() < 0.1 else -1
-        self.jump = timedelta(minutes=rng.choice([-3000, -200, -10, -1, 1, 10, 200, 3000]))
-        self.steps = self.writes = 0
-
-    def step(self, name: str) -> None:
-        if self.steps == self.jump_at:
-            self.desk.clock.now += self.jump
-        self.steps += 1
-        if self.steps == self.dies_at:
-            self._die(name)
-
-    def write(self, handle: int, data: bytes) -> None:
-        self.writes += 1
-        if self.writes == self.write_fails_at:
-            os.write(handle, data[: self.rng.randint(0, len(data))])
-            if self.disk_is_full:
-                raise OSError(28, "No space left on device")
-            self._die("the middle of a write")
-        _write_all(handle, data)
-
-    def _die(self, where: str) -> None:
-        with self.deaths.open("a") as file:
-            file.write(f"{where}\n")
-        os._exit(KILLED)
-
-    def switches(self, _payout: DecidedPayout, _now: datetime) -> tuple[str, ...]:
-        thrown = 0 <= self.switch_at <= self.steps
-        return ("PAYOUT_KILL_SWITCH_ACTIVE",) if thrown else ()
+FAULTS = {
+    "connection cut before the rail acted": "rail cut_before",
+    "connection cut after the rail acted": "rail cut_after",
+    "500 after acting": "rail 500_after_acting",
+    "500 without acting": "rail 500_without_acting",
+    "409, a twin in flight": "rail 409",
+    "idempotency conflict": "rail idempotency_conflict",
+    "429 storm": "rail 429 storm",
+    "answer nobody can read": "rail unparseable_after_acting",
+    "request that arrives late": "rail late_arrival",
+    "transfer listed late": "rail late_visible",
+    "clear rejection": "rail rejected",
+    "lookup that fails": "rail lookup failed",
+    "clock back": "clock jumped back",
+    "clock ahead": "clock jumped ahead",
+    "full disk on an intent": "disk full at intent",
+    "full disk on an outcome": "disk full at submitted",
+    "two enforcers at once": "lock found taken",
+    "a second enforcer turned away": "refused whole: enforcer_busy",
+    "stale decision": "refused whole: decision_expired",
+    "decision for another tenant": "refused whole: tenant_mismatch",
+    "decision for the other livemode": "refused whole: livemode_mismatch",
+    "regenerated statement": "answer refused SUPERSEDED_INSTRUCTION",
+    "kernel that pays itself": "adopted from the kernel",
+    "kernel that pays while ours is unclear": "paid by the kernel under an open intent",
+    "kill switch before the first call": "switch held before the first call",
+    "kill switch mid-batch": "switch held mid-batch",
+}
+"""Every fault, and the note a life keeps once it has happened."""
 
 
 class Life:
@@ -119,7 +85,9 @@ class Life:
             for n in range(rng.randint(1, 4))
         ]
         self.never = payout("p_held", amount=5, decision="hold", codes=("OPEN_BREAK",))
+        self.consumed = payout("p_used", decision="consumed", amount=0, recovery=50)
         self.kernel_pays = {p.payout_key for p in self.released if rng.random() < 0.1}
+        self.kernel_paid: set[str] = set()
         self.stale: VerifiedDecision | None = None
 
     def pass_time(self, **by: float) -> None:
@@ -136,10 +104,10 @@ class Life:
         with self.rail.opened() as rail:
             rail.late_by = timedelta(minutes=rng.choice([1, 12, 50]))
             rail.faults.extend(rng.choice(kinds) for _ in range(2))
-            if rng.random() < 0.1:
-                rail.faults.extend(["429"] * 5)
+            if rng.random() < 0.2:
+                rail.faults.extendleft(["429"] * 5)
             if rng.random() < 0.15:
-                rail.lookup_faults.append("connection")
+                rail.lookup_faults.append(rng.choice(["connection", "rate_limited", "status_500"]))
         for theirs in [p for p in self.released if p.payout_key in self.kernel_pays]:
             if rng.random() < 0.3:
                 self.kernel_pays.discard(theirs.payout_key)
@@ -147,11 +115,14 @@ class Life:
 
     def _kernel_pays(self, theirs: DecidedPayout) -> None:
         with self.rail.opened() as rail:
-            # The kernel looks before it pays, too, and not while a request of ours is on its way.
-            seen = any(t.transfer_group == theirs.payout_key for t in rail.transfers)
-            if not seen and self.state(theirs.payout_key) is None:
+            # The kernel looks before it pays, too. A request on its way is the one thing it cannot
+            # see; every other past of ours may lie under its payment.
+            if not rail.is_on_its_way(theirs.payout_key):
                 rail.put(intent_of(theirs))
+                self.kernel_paid.add(theirs.payout_key)
+                is_open = self.state(theirs.payout_key) in ("intent", "unknown")
                 self.tally["paid by the kernel"] += 1
+                self.tally["paid by the kernel under an open intent"] += is_open
 
     def decision(self, luck: Luck) -> VerifiedDecision:
         rng = self.rng
@@ -164,7 +135,6 @@ class Life:
             for p in self.released
             if rng.random() < 0.2 and self.state(p.payout_key) == "submitted"
         ]
-        self.tally["statements generated anew"] += len(anew)
         over: dict[str, Any] = {}
         wrong = rng.random()
         if wrong < 0.05:
@@ -172,11 +142,12 @@ class Life:
         elif wrong < 0.1:
             over = {"livemode": True}
         elif wrong < 0.15 and self.stale is not None:
-            self.tally["stale decisions"] += 1
             return replace(self.stale, recheck=luck.switches, switches=luck.switches)
-        self.tally["foreign decisions"] += bool(over)
         made = self.desk.decide(
-            [*decided, self.never, *anew], recheck=luck.switches, switches=luck.switches, **over
+            [*decided, self.never, self.consumed, *anew],
+            recheck=luck.switches,
+            switches=luck.switches,
+            **over,
         )
         self.stale = self.stale if over else made
         return made
@@ -185,50 +156,55 @@ class Life:
         """One pass as a process of its own carries it out."""
 
         def work() -> None:
-            durable._write_all = luck.write
-            enforce(
-                decision,
-                rail=self.rail,
-                journal=self.desk.journal(luck.step),
-                mode="live",
-                clock=self.desk.clock,
-                profile=self.desk.profile(),
-                wait_seconds=2.0,
-            )
+            luck.befall()
+            try:
+                results = enforce(
+                    decision,
+                    rail=self.rail,
+                    journal=Watched(luck),
+                    mode="live",
+                    clock=self.desk.clock,
+                    profile=self.desk.profile(),
+                    wait_seconds=luck.patience_seconds,
+                )
+            except PayoutRefused as error:
+                luck.note(f"refused whole: {error.code}")
+                raise
+            luck.tell(results)
 
         return work
 
     def one_pass(self) -> None:
         rng = self.rng
         if rng.random() < 0.1:
-            self._note(forked(self.lookout(Luck(rng, self.desk))))
+            self._note(forked(self.lookout(Luck(rng, self.desk, self.rail))))
             return
-        luck = Luck(rng, self.desk)
+        luck = Luck(rng, self.desk, self.rail)
         if rng.random() < 0.1:
             luck.switch_at = 0
         decision = self.decision(luck)
         works = [self.enforcer(luck, decision)]
         if rng.random() < 0.15:
-            works.append(self.enforcer(Luck(rng, self.desk), decision))
-            self.tally["two at once"] += 1
-        asked_before = self.asked()
+            works.append(self.enforcer(Luck(rng, self.desk, self.rail), decision))
+        thrown = self.desk.home / "thrown"
+        thrown.unlink(missing_ok=True)
         self._note(forked(*works))
-        if luck.switch_at == 0 and len(works) == 1:
-            assert self.asked() == asked_before, "a call was made with the switch thrown"
-        self.tally["switches thrown"] += luck.switch_at >= 0
-        self.tally["clock jumps"] += luck.jump_at >= 0
+        if thrown.exists() and len(works) == 1:
+            assert self.asked() == int(thrown.read_text()), "a call after the switch was thrown"
+            self.tally["passes with a switch thrown"] += 1
 
     def lookout(self, luck: Luck) -> Callable[[], object]:
         def work() -> None:
-            durable._write_all = luck.write
-            settle_open(
+            luck.befall()
+            results = settle_open(
                 "t1",
                 rail=self.rail,
-                journal=self.desk.journal(luck.step),
+                journal=Watched(luck),
                 clock=self.desk.clock,
                 livemode=False,
                 platform_account_id=PLATFORM,
             )
+            luck.tell(results)
 
         return work
 
@@ -250,8 +226,8 @@ class Life:
             rail.lookup_faults.clear()
         for hours in (0.3, 25, 80, 25, 0.3):
             self.pass_time(hours=hours)
-            luck = Luck(self.rng, self.desk, calm=True)
-            decision = self.desk.decide([*self.released, self.never])
+            luck = Luck(self.rng, self.desk, self.rail, calm=True)
+            decision = self.desk.decide([*self.released, self.never, self.consumed])
             self._note(forked(self.enforcer(luck, decision)))
 
     def account(self) -> Counter[str]:
@@ -259,20 +235,24 @@ class Life:
         with self.rail.opened() as rail:
             self.desk.rail.transfers = rail.transfers
             self.tally["rail calls"] += len(rail.creations)
+            self.tally.update({f"rail {kind}": n for kind, n in rail.befallen.items()})
         # Each payout zero times or once, exactly as decided; journal and rail agree.
         self.desk.assert_paid_once(*self.released)
         assert self.state(self.never.payout_key) is None
+        used = self.desk.journal().standing(self.consumed.payout_key)
+        assert used is not None
+        assert (used.state, used.row.reason_code) == ("submitted", "RECOVERY_CONSUMED")
         total = sum(p.amount_cents for p in self.released)
         assert sum(t.amount_cents for t in self.desk.rail.transfers) == total
         self.tally["released cents"] += total
         self.tally["paid cents"] += sum(t.amount_cents for t in self.desk.rail.transfers)
         self.tally["payouts"] += len(self.released)
         self.tally["transfers"] += len(self.desk.rail.transfers)
-        with contextlib.suppress(FileNotFoundError):
-            deaths = (self.desk.home / "deaths").read_text().splitlines()
-            self.tally.update(f"killed at {where}" for where in deaths)
+        self.tally.update(notes_of(self.desk))
         for row in self.desk.journal().rows():
             self.tally[f"journal {row.state}"] += 1
+            adopted = row.reason_code == "ADOPTED" and row.payout_key in self.kernel_paid
+            self.tally["adopted from the kernel"] += adopted
         return self.tally
 
 

@@ -1,22 +1,17 @@
 """Carrying out gate decisions: verify the newest, then pay what it releases.
 
-Belongs here: which decision is due, its verification, the terms of a tenant, and looking after what
-has no known outcome. Does not belong here: what is read again before a call (`rechecking.py`), the
-journal, the request, or why a repeat is safe (`ingest.payouts`).
-
-A decision stays due until it was carried out and nothing of its tenant is left without a known
-outcome, so that a payment whose answer was lost is looked up again and again, with or without a
-newer decision.
+Belongs here: a decision's verification, the terms of a tenant, and looking after what has no known
+outcome. Does not belong here: which decision is due (`due.py`), what is read again before a call
+(`rechecking.py`), the journal, the request, or why a repeat is safe (`ingest.payouts`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dagster_project.deciding import MAX_DECISION_BYTES, newest_decision
-from dagster_project.home import Home, read_state, write_state
+from dagster_project.deciding import MAX_DECISION_BYTES, decided_at
+from dagster_project.due import Due, carried_out, every_due, remember
 from dagster_project.rechecking import Rechecks
 from dagster_project.session import Session
 from dagster_project.trusting import trust_file
@@ -34,11 +29,12 @@ from ingest.payouts.stripe_rail import StripeRail
 from ingest.payouts.submit import enforce, settle_open
 from ingest.tables import TableSpec
 
-__all__ = ["Due", "enforce_pending", "newest_decisions", "pending_decisions", "verified_decision"]
+__all__ = ["enforce_pending", "verified_decision"]
 
 PAYABLE: Final = ("release", "consumed")
 BUSY: Final = "enforcer_busy"
 EXPIRED: Final = "decision_expired"
+FROM_FUTURE: Final = "decision_from_future"
 PASSING: Final = frozenset(
     {
         "CLOCK_SKEW",
@@ -48,47 +44,6 @@ PASSING: Final = frozenset(
         "RECHECK_FAILED",
     }
 )
-
-
-@dataclass(frozen=True)
-class Due:
-    """The newest decision of one tenant, and what was made of it.
-
-    Attributes:
-        is_new: It was not carried out yet.
-        is_open: A payout of the tenant has no known outcome or could not be asked for; after a
-            crash, it may be so.
-        refused: Why the decision was refused as a whole, or None.
-    """
-
-    tenant_id: str
-    path: Path
-    is_new: bool
-    is_open: bool
-    refused: str | None
-
-
-def newest_decisions(home: Home) -> list[Due]:
-    """The newest decision of each tenant; reads file names and one small state file.
-
-    Raises:
-        TieoutError, OSError: They cannot be read.
-    """
-    acts = read_state(_cursor(home))
-    found = []
-    for tenant in sorted(folder.name for folder in home.decisions.iterdir() if folder.is_dir()):
-        path, act = newest_decision(home, tenant), acts.get(tenant)
-        # A state that says nothing readable of a tenant says that nothing was carried out.
-        act = act if isinstance(act, dict) else {}
-        if path is not None:
-            is_new = path.name > str(act.get("decision") or "")
-            found.append(Due(tenant, path, is_new, bool(act.get("open")), act.get("refused")))
-    return found
-
-
-def pending_decisions(home: Home) -> list[Due]:
-    """Those that were not carried out yet, or that left a payout without a known outcome."""
-    return [due for due in newest_decisions(home) if due.is_new or due.is_open]
 
 
 def enforce_pending(session: Session, *, wait_seconds: float = 10.0) -> list[SubmissionResult]:
@@ -109,7 +64,7 @@ def enforce_pending(session: Session, *, wait_seconds: float = 10.0) -> list[Sub
     results: list[SubmissionResult] = []
     refusals: list[TieoutError] = []
     with session.home.lock("enforcement"):
-        for due in pending_decisions(session.home):
+        for due in every_due(session.home):
             session.progress("payouts", due.tenant_id)
             try:
                 results += _enforce_due(session, due, refusals, wait_seconds)
@@ -125,26 +80,32 @@ def _enforce_due(
     session: Session, due: Due, refusals: list[TieoutError], wait_seconds: float
 ) -> list[SubmissionResult]:
     """Carries out one decision and remembers it; a refusal is added to `refusals`."""
-    journal = Journal(session.home.root)
-    done = due.path.name if not due.is_new else None
+    home, tenant, path = session.home, due.tenant_id, due.path
+    journal, done = Journal(home.root), carried_out(home, tenant)
     # Whatever dies from here on, the tenant stays due.
-    _remember(session.home, due.tenant_id, decision=done, is_open=True)
+    remember(home, tenant, decision=done, is_open=True)
     refused = None
     try:
-        results = _enforce_one(session, due, journal, wait_seconds)
+        if path is None or (done is not None and path.name < done):
+            results = _settle(session, tenant, journal)
+        else:
+            results = _enforce_one(session, tenant, path, journal, wait_seconds)
+            done = path.name
     except PayoutRefused as error:
         if error.code == BUSY:
             raise
         refused = error.code
         if due.is_new or error.code != EXPIRED:
             refusals.append(error)
-        results = _settle(session, due.tenant_id, journal)
+        # A name from the future would make every decision until then an old one.
+        done = path.name if path is not None and error.code != FROM_FUTURE else done
+        results = _settle(session, tenant, journal)
     # Carried out or refused: only a newer decision may ask for anything new. What merely could not
     # be read or asked is asked again while the decision lives; everything else in it is done.
     is_open = any(PASSING.intersection(result.codes) for result in results) or any(
-        standing.is_open for standing in journal.standings(due.tenant_id)
+        standing.is_open for standing in journal.standings(tenant)
     )
-    _remember(session.home, due.tenant_id, decision=due.path.name, is_open=is_open, refused=refused)
+    remember(home, tenant, decision=done, is_open=is_open, refused=refused)
     return results
 
 
@@ -165,9 +126,9 @@ def _settle(session: Session, tenant_id: str, journal: Journal) -> list[Submissi
 
 
 def _enforce_one(
-    session: Session, due: Due, journal: Journal, wait_seconds: float
+    session: Session, tenant: str, path: Path, journal: Journal, wait_seconds: float
 ) -> list[SubmissionResult]:
-    settings, tenant, path = session.settings, due.tenant_id, due.path
+    settings = session.settings
     document = verified_decision(session, tenant, path)
     rail = None
     if settings.payouts == "live":
@@ -201,21 +162,39 @@ def verified_decision(session: Session, tenant: str, path: Path) -> DecisionDocu
     """The decision in a file, verified now against this home's keys.
 
     Raises:
-        PayoutRefused: It does not verify, is not for this tenant or livemode, or not for now.
+        PayoutRefused: It cannot be read, does not verify, is not for this tenant or livemode, not
+            for now, or not what its name says: an older one under a newer name.
     """
     now = session.clock()
-    with path.open("rb") as handle:
-        data = handle.read(MAX_DECISION_BYTES + 1)
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_DECISION_BYTES + 1)
+    except OSError as error:
+        raise _refused(path, tenant, type(error).__name__, "decision_unreadable") from None
     trust = trust_file(session.settings, session.home, now=now)
     try:
-        return verify_decision(data, trust, tenant, now, session.settings.livemode)
+        document = verify_decision(data, trust, tenant, now, session.settings.livemode)
     except Refusal as refusal:
-        raise PayoutRefused(
-            got=f"decision {path.name} of {tenant}, refused: {refusal.detail}",
-            expected="a current decision signed by this home's key",
-            remedy=f"{refusal.remedy}; nothing was paid",
-            code=refusal.code,
-        ) from None
+        raise _refused(path, tenant, refusal.detail, refusal.code, refusal.remedy) from None
+    if decided_at(path) != document.as_of:
+        detail = f"it was decided as of {document.as_of.isoformat()}"
+        raise _refused(path, tenant, detail, "decision_misnamed")
+    return document
+
+
+def _refused(
+    path: Path,
+    tenant: str,
+    detail: str,
+    code: str,
+    remedy: str = "Remove the file; the next run decides anew",
+) -> PayoutRefused:
+    return PayoutRefused(
+        got=f"decision {path.name} of {tenant}, refused: {detail}",
+        expected="a current decision signed by this home's key",
+        remedy=f"{remedy}; nothing was paid",
+        code=code,
+    )
 
 
 def _rail(session: Session, livemode: bool, platform_account_id: str) -> StripeRail:
@@ -279,14 +258,3 @@ def _latest(
     """Landed rows of the decision's tenant, oldest receipt first, so that a later one wins."""
     rows = session.landing.rows(spec, ("tenant_id", *names))
     return [(row[1], row[2]) for row in rows if row[0] == document.tenant_id]
-
-
-def _remember(
-    home: Home, tenant_id: str, *, decision: str | None, is_open: bool, refused: str | None = None
-) -> None:
-    act = {"decision": decision, "open": is_open, "refused": refused}
-    write_state(_cursor(home), {**read_state(_cursor(home)), tenant_id: act})
-
-
-def _cursor(home: Home) -> Path:
-    return home.state / "enforced.json"

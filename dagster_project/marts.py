@@ -30,18 +30,29 @@ class Marts:
     """Public tables of one closed warehouse file.
 
     Use as a context manager: an open reader keeps its file, even after a newer publication.
+
+    Raises:
+        TieoutError: The file cannot be read as a database.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._db = duckdb.connect(str(path), read_only=True)
+        try:
+            self._db = duckdb.connect(str(path), read_only=True)
+        except duckdb.Error as error:
+            raise TieoutError(
+                got=f"{path.name}, unreadable as a database ({type(error).__name__})",
+                expected="a published file as a run wrote it",
+                remedy="Run `tieout run`: it publishes anew; payouts wait until then",
+                code="published_unreadable",
+            ) from None
 
     @classmethod
     def published(cls, home: Home) -> Marts:
         """The current publication.
 
         Raises:
-            TieoutError: Nothing is published yet.
+            TieoutError: Nothing is published yet, or it cannot be read.
         """
         if not home.current.exists():
             raise TieoutError(

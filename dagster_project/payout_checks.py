@@ -15,7 +15,8 @@ import dagster as dg
 
 from dagster_project.assets.enforcement import DECISIONS_KEY, PAYOUTS_KEY
 from dagster_project.assets.publication import PUBLISHED_KEY
-from dagster_project.enforcing import newest_decisions, verified_decision
+from dagster_project.due import newest_decisions
+from dagster_project.enforcing import verified_decision
 from dagster_project.marts import Marts
 from dagster_project.resources import Wiring
 from dagster_project.session import Session
@@ -89,6 +90,8 @@ def _held_for_evidence(session: Session) -> Counter[str]:
 def _refused_decisions(session: Session) -> Counter[str]:
     refused: Counter[str] = Counter()
     for due in newest_decisions(session.home):
+        if due.path is None:
+            continue
         try:
             verified_decision(session, due.tenant_id, due.path)
         except TieoutError as error:
@@ -99,7 +102,6 @@ def _refused_decisions(session: Session) -> Counter[str]:
 def _without_outcome(session: Session) -> Counter[str]:
     return Counter(
         f"{standing.row.tenant_id}: {'unknown' if standing.is_open else 'answered differently'}"
-        for due in newest_decisions(session.home)
-        for standing in Journal(session.home.root).standings(due.tenant_id)
+        for standing in Journal(session.home.root).standings()
         if standing.is_open or standing.is_blocked
     )

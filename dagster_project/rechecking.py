@@ -102,7 +102,7 @@ class Rechecks:
         account_id = payout.destination_account_id or ""
         account = rail.account_state(account_id)
         if not (account.transfers_active and account.payouts_enabled) or account.disabled_reason:
-            codes.append("ACCOUNT_NOT_CAPABLE")
+            codes += ["ACCOUNT_NOT_CAPABLE", "STRIPE_CONNECT_ACCOUNT_PAYOUTS_DISABLED"]
         # What was asked for without an answer may still leave, and is not in the balance yet.
         promised = self._journal.open_cents(
             currency=payout.currency, except_payout_key=payout.payout_key
@@ -116,7 +116,8 @@ class Rechecks:
         month, _, _ = payout.payout_key.rpartition(":")
         for transfer in rail.transfers_since(account_id, as_of):
             names = {transfer.transfer_group, transfer.meta_payout_key} - {None, payout.payout_key}
-            if any(str(name).startswith(f"{month}:") for name in names):
+            is_same_currency = transfer.currency.casefold() == payout.currency.casefold()
+            if is_same_currency and any(str(name).startswith(f"{month}:") for name in names):
                 codes.append("SUPERSEDED_INSTRUCTION")
                 break
         return codes

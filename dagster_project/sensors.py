@@ -18,7 +18,7 @@ from typing import Final
 import dagster as dg
 
 from dagster_project.deciding import decided_at
-from dagster_project.enforcing import Due, newest_decisions
+from dagster_project.due import Due, newest_decisions
 from dagster_project.jobs import ENFORCE, RECONCILE
 from dagster_project.resources import Wiring
 from dagster_project.settings import Settings
@@ -60,7 +60,7 @@ def decision_sensor(wiring: Wiring) -> dg.SensorDefinition:
             return dg.SkipReason(_why_nothing(found))
         # Asked once a few minutes: a run that is asked for twice is carried out once.
         turn = int(now.timestamp()) // ASK_AGAIN_SECONDS
-        key = "|".join(f"{each.tenant_id}/{each.path.name}" for each in due) + f"@{turn}"
+        key = "|".join(f"{each.tenant_id}/{_name(each)}" for each in due) + f"@{turn}"
         if key == context.cursor:
             return dg.SkipReason("a run was already asked for")
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=key)
@@ -94,9 +94,15 @@ def hint_sensor(wiring: Wiring) -> dg.SensorDefinition:
 
 def _is_live(due: Due, now: datetime, settings: Settings) -> bool:
     """Whether a decision is new and, by its name, not expired; the run asks the decision itself."""
+    if due.path is None or not due.is_new:
+        return False
     as_of = decided_at(due.path)
     # A name that says no time is for the run to refuse.
-    return due.is_new and (as_of is None or now < as_of + settings.decision_lifetime)
+    return as_of is None or now < as_of + settings.decision_lifetime
+
+
+def _name(due: Due) -> str:
+    return due.path.name if due.path else "no decision"
 
 
 def _why_nothing(found: list[Due]) -> str:

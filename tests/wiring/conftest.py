@@ -9,11 +9,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ingest.simulator.faults import Faults
+from ingest.simulator.http import serve
+from tests.wiring.office import KEY, Office
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 600
@@ -82,3 +86,16 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo(demo_home: Path) -> Any:
     """What the demo answered."""
     return json.loads((demo_home.parent / "demo.json").read_text())
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def office(tmp_path: Path, faults: Faults) -> Iterator[Office]:
+    office = Office(tmp_path / "office")
+    with serve(office.rail, api_key=KEY, faults=faults) as server:
+        office.serve_at(server)
+        yield office

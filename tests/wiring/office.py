@@ -26,6 +26,7 @@ from ingest.landing import new_batch_id
 from ingest.payouts.home import bind_home
 from ingest.payouts.journal import Journal
 from ingest.payouts.judging import SubmissionResult
+from ingest.simulator.faults import Faults
 from ingest.simulator.http import Server
 from tests.simulator.rail_world import START, day, new_rail
 
@@ -158,7 +159,7 @@ class Office:
         )
 
     def decide(self, *payouts: DecidedPayout, **over: Any) -> Path:
-        """Puts down a signed decision evaluated now."""
+        """Puts down a signed decision evaluated now, or as of another time."""
         home = self.session.home
         spec: dict[str, Any] = {
             "tenant_id": TENANT,
@@ -172,7 +173,8 @@ class Office:
         document = build_decision(DecisionSpec(**(spec | over)), packet_signer(self.settings, home))
         folder = home.decisions / TENANT
         folder.mkdir(exist_ok=True)
-        path = folder / f"{self.now:%Y%m%dT%H%M%SZ}-{len(list(folder.iterdir())):02d}.json"
+        stamp = f"{(spec | over)['as_of']:%Y%m%dT%H%M%SZ}"
+        path = folder / f"{stamp}-{len(list(folder.iterdir())):02d}.json"
         path.write_bytes(document)
         return path
 
@@ -192,3 +194,13 @@ class Office:
         """What the rail holds, oldest first."""
         found = [(t["transfer_group"], t["amount"]) for t in self.rail.objects("transfer")]
         return found[::-1]
+
+
+def cut_off(office: Office, faults: Faults) -> str:
+    """The rail pays and its answer is lost."""
+    decided = payout()
+    office.decide(decided)
+    faults.add("cut_after_acting", path="/v1/transfers", method="POST")
+    (result,) = office.enforce()
+    assert result.state == "unknown"
+    return decided.payout_key

@@ -13,6 +13,7 @@ import pytest
 
 from dagster_project import closing, deciding, enforcing, issuing, pipeline, shelf
 from dagster_project.controls import book_of, change, signing_as
+from dagster_project.due import pending_decisions
 from dagster_project.home import Home
 from dagster_project.manifest import ACTS_TAG, Manifest
 from dagster_project.marts import Marts
@@ -55,7 +56,7 @@ def test_the_same_decision_is_signed_to_the_same_bytes(session: Session) -> None
 
 
 def test_a_decision_already_carried_out_is_not_pending(session: Session) -> None:
-    assert enforcing.pending_decisions(session.home) == []
+    assert pending_decisions(session.home) == []
     assert enforcing.enforce_pending(session) == []
 
 

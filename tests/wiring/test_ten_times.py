@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import enforcing
+from dagster_project.due import pending_decisions
 from dagster_project.executing import execute_run
 from dagster_project.home import prepare_home
 from dagster_project.marts import Marts
@@ -52,6 +52,6 @@ def test_ten_runs_reconcile_sign_decide_and_pay_once_without_a_manual_edit(
             execute_run(session, tenants=(TENANT,))
             states.append(_state(home))
             print(len(states), session.clock(), flush=True)
-            assert enforcing.pending_decisions(session.home) == []
+            assert pending_decisions(session.home) == []
     assert states[0]["paid"], "a flow that pays nothing would repeat anything"
     assert all(state == states[0] for state in states[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,6 +139,31 @@ def test_the_sensor_asks_once_for_a_new_decision(ticking: Ticking) -> None:
     assert "already asked for" in ticking.skip(first.cursor)
     ticking.decide("tenant_a", NOON + timedelta(minutes=1))
     assert ticking(first.cursor).run_requests[0].run_key != first.run_requests[0].run_key
+
+
+def test_a_tick_reads_no_warehouse_and_no_decision(ticking: Ticking) -> None:
+    """Whatever would have to be opened is a pipe: a tick that opened it would wait for ever."""
+    ticking.decide("tenant_a", NOON)
+    (decision,) = (ticking.home.decisions / "tenant_a").iterdir()
+    decision.unlink()
+    for path in (decision, ticking.home.current, ticking.home.warehouse / "warehouse.duckdb"):
+        os.mkfifo(path)
+    assert len(ticking().run_requests) == 1
+
+
+def test_the_sensor_asks_for_an_open_payment_whose_decisions_are_gone(ticking: Ticking) -> None:
+    ticking.act("tenant_a", decision=f"{NOON:%Y%m%dT%H%M%SZ}-aa.json", open=True)
+    assert len(ticking().run_requests) == 1
+    ticking.act("tenant_a", decision=f"{NOON:%Y%m%dT%H%M%SZ}-aa.json", open=False)
+    assert "no gate decision yet" in ticking.skip()
+
+
+def test_taking_the_newest_decision_away_asks_for_no_run_under_the_one_before(
+    ticking: Ticking,
+) -> None:
+    ticking.decide("tenant_a", NOON - timedelta(minutes=5))
+    ticking.act("tenant_a", decision=f"{NOON:%Y%m%dT%H%M%SZ}-aa.json")
+    assert "every live decision was carried out" in ticking.skip()
 
 
 def test_the_sensor_keeps_asking_while_a_decision_is_due(ticking: Ticking) -> None:

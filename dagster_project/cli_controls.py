@@ -17,13 +17,20 @@ from typing import Annotated, Any
 
 import typer
 
-from dagster_project.controls import Signing, book_of, change, operators_of, signing_as
-from dagster_project.home import open_home
-from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, out, table
+from dagster_project.controls import (
+    Signing,
+    book_of,
+    change,
+    operators_of,
+    signing_as,
+    stray_scope,
+)
+from dagster_project.home import Home, open_home
+from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, err, out, table
 from dagster_project.settings import Settings
 from dagster_project.signing import DEMO_OPERATORS
 from ingest.controls import ControlLine
-from ingest.errors import SettingError
+from ingest.errors import SettingError, TieoutError
 
 __all__ = ["controls_app"]
 
@@ -148,6 +155,7 @@ def _change(
         first=signers[0],
         second=signers[1] if len(signers) > 1 else None,
     )
+    _warn_of_nobody(home, book.lines[-1])
     _tell(book.lines[-1], as_json)
 
 
@@ -164,6 +172,17 @@ def _signing(
             code="operator_missing",
         )
     return signing_as(settings, name, key_file)
+
+
+def _warn_of_nobody(home: Home, line: ControlLine) -> None:
+    """The line is written already: whatever cannot be read now takes nothing from it."""
+    try:
+        stray = stray_scope(home, line.tenant_id, line.provider_id)
+    except (TieoutError, OSError):
+        return
+    if line.valid and stray:
+        text = f"warning: {stray}; the line counts and reaches nobody yet. Check the spelling"
+        err.print(text, soft_wrap=True, markup=False)
 
 
 def _tell(line: ControlLine, as_json: bool) -> None:

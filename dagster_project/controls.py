@@ -29,7 +29,10 @@ from ingest.controls import (
     sign_line,
 )
 from ingest.controls import land_controls as land_book
+from ingest.controls.judge import EVERY_TENANT
 from ingest.errors import SettingError
+from ingest.kernel.rail_types import MONEY_RAIL_CONTROLS, MONEY_RAIL_PROVIDERS
+from ingest.landing import Landing
 
 __all__ = [
     "Signing",
@@ -39,6 +42,7 @@ __all__ = [
     "land_controls",
     "operators_of",
     "signing_as",
+    "stray_scope",
 ]
 
 
@@ -51,6 +55,26 @@ def operators_of(settings: Settings) -> dict[str, Operator] | None:
     if settings.mode == "demo":
         return {name: _demo_entry(name) for name in DEMO_OPERATORS}
     return load_operators(settings.operators) if settings.operators else None
+
+
+def stray_scope(home: Home, tenant_id: str | None, provider_id: str | None) -> str | None:
+    """What a line names that nothing here belongs to, or None; nobody is known before a first run.
+
+    A switch for a misspelt tenant is armed and stops nobody, so whoever arms it must be told.
+
+    Raises:
+        TieoutError, OSError: The landed tables cannot be read.
+    """
+    landing = Landing(home.root)
+    known = landing.distinct(MONEY_RAIL_PROVIDERS.spec, ("tenant_id", "provider_id"))
+    tenants = {str(tenant) for tenant, _ in known}
+    tenants |= {str(t) for (t,) in landing.distinct(MONEY_RAIL_CONTROLS.spec, ("tenant_id",))}
+    if tenants and tenant_id != EVERY_TENANT and tenant_id not in tenants:
+        return f"no tenant {tenant_id!r} is known here"
+    here = {str(p) for tenant, p in known if tenant_id in (EVERY_TENANT, tenant)}
+    if here and provider_id is not None and provider_id not in here:
+        return f"no provider {provider_id!r} is known there, only {', '.join(sorted(here))}"
+    return None
 
 
 def book_of(settings: Settings, home: Home) -> ControlBook:

@@ -193,6 +193,8 @@ def ties(kernel: Kernel) -> None:
 def colons(kernel: Kernel) -> None:
     """A party whose id holds colons and the very word that ends it in a payout key."""
     month = Month("t_colons", COLONS)
+    rows = month.rows()
+    (instruction,) = rows["payout_instructions"]
     operation = {
         "schemaVersion": "MoneyRailOperation.v1",
         "providerId": "stripe_prod_us",
@@ -201,12 +203,13 @@ def colons(kernel: Kernel) -> None:
         "amountCents": 8_000,
         "currency": "USD",
         "counterpartyRef": f"party:{COLONS}",
-        "metadata": None,
+        # It says which instruction it is for, and not whose.
+        "metadata": {"payoutArtifactHash": instruction["artifactHash"]},
         "state": "initiated",
         "initiatedAt": "2026-11-23T01:00:00.000Z",
         "updatedAt": "2026-11-23T01:00:00.000Z",
     }
-    write(kernel, "t_colons", {**month.rows(), "money_rail_operations": [operation]})
+    write(kernel, "t_colons", {**rows, "money_rail_operations": [operation]})
 
 
 def holdbacks(kernel: Kernel) -> None:

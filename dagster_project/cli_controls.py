@@ -30,6 +30,7 @@ from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, err, out, tab
 from dagster_project.settings import Settings
 from dagster_project.signing import DEMO_OPERATORS
 from ingest.controls import ControlLine
+from ingest.controls.switches import CONTROL_FIELDS, is_valid_value
 from ingest.errors import SettingError, TieoutError
 
 __all__ = ["controls_app"]
@@ -123,14 +124,34 @@ def set_control(
     as_json: Json = False,
 ) -> None:
     """Set one control; a first value and every loosening take two operators."""
+    parsed = _json_value(value)
+    _require_control(field, parsed)
     act = {
         "action": "set",
         "field": field,
-        "value": _json_value(value),
+        "value": parsed,
         "tenant_id": tenant_id,
         "provider_id": provider_id,
     }
     _change(act, reason, (operator, key_file), (second_operator, second_key_file), as_json)
+
+
+def _require_control(field: str, value: object) -> None:
+    """Misuse is told before a line is signed; a book keeps void lines, and none for a slip."""
+    if field not in CONTROL_FIELDS:
+        raise SettingError(
+            got=f"control {field[:60]!r}",
+            expected=f"one of {', '.join(sorted(CONTROL_FIELDS))}",
+            remedy="Correct the name; nothing was written",
+            code="control_unknown",
+        )
+    if not is_valid_value(field, value):
+        raise SettingError(
+            got=f"a value that {field} does not take",
+            expected="what docs/operating.md says under Controls; null is explicitly unlimited",
+            remedy="Correct the value; nothing was written",
+            code="control_value_invalid",
+        )
 
 
 def _change(

@@ -14,6 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from evidence.kernel_reports import kernel_time
 from ingest.controls.switches import CONTROL_FIELDS, is_valid_value
 from ingest.errors import ArtifactRefused, SettingError
 from ingest.kernel.artifacts import EXPORTED
+from ingest.kernel.rail_types import MONEY_RAIL_CONTROLS
 from ingest.kernel.rows import KERNEL_TABLES, rows_of
 from ingest.kernel.tables import Place
 from ingest.tables import CONTROLS, TableSpec
@@ -40,6 +42,7 @@ _MEMBERS: Final = frozenset({"format", "controls", "kernelControls"})
 _CONTROL_MEMBERS: Final = frozenset({"tenantId", "providerId", "field", "value"})
 _KERNEL_TYPE: Final = "money_rail_controls"
 _AUTHOR: Final = "what-if"
+_TICK: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,12 @@ class Policy:
                 }
             )
         specs = {spec.table: spec for spec in KERNEL_TABLES}
+        # A kernel may renew its controls between a run's as_of and its pull: newer than those, too.
+        landed = session.landing.rows(MONEY_RAIL_CONTROLS.spec, ["updated_at"])
+        known = [at + _TICK for (at,) in landed if isinstance(at, datetime)]
+        stamp = kernel_time(max([run.as_of, *known]))
         for number, given in enumerate(self.kernel_controls):
-            for table, row in _kernel_rows({**given, "updatedAt": kernel_time(run.as_of)}, number):
+            for table, row in _kernel_rows({**given, "updatedAt": stamp}, number):
                 rows[specs[table]].append(row)
         return rows
 

@@ -15,11 +15,13 @@ from dagster_project.backtesting import backtest, compare
 from dagster_project.executing import execute_run
 from dagster_project.marts import Marts
 from dagster_project.policy import read_policy
-from dagster_project.runs import last_published
+from dagster_project.runs import Run, last_published
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from ingest.errors import SettingError
+from ingest.kernel.rail_types import MONEY_RAIL_CONTROLS
 from tests.wiring.conftest import one_paragraph, type_command
+from tests.wiring.office import TENANT, Office
 
 FORMAT = "urn:tieout:policy:v1"
 CAP = 500_000
@@ -90,6 +92,21 @@ def test_without_the_kernels_daily_limit_what_it_alone_held_is_paid(
     assert set(released) == {held["payout_key"]}
     assert released[held["payout_key"]].codes == ("PAYOUT_DAILY_LIMIT_EXCEEDED",)
     assert released[held["payout_key"]].amount_cents == held["gross_cents"]
+
+
+def test_a_policy_is_newer_than_controls_that_the_kernel_renewed_after_the_runs_as_of(
+    office: Office, tmp_path: Path
+) -> None:
+    """As on a busy machine, where the export is written after the run has begun."""
+    renewed = office.now + timedelta(minutes=3)
+    office.export({"updatedAt": renewed.isoformat().replace("+00:00", "Z")})
+    office.land()
+    given = {"tenantId": TENANT, "schemaVersion": "MoneyRailControls.v1", "realMoneyEnabled": True}
+    policy = read_policy(policy_file(tmp_path, kernelControls=[given]))
+    run = Run("r", office.now, office.now, office.now, publishes=False)
+    overlay = policy.over(office.session, run)
+    (row,) = overlay[MONEY_RAIL_CONTROLS.spec]
+    assert row["updated_at"] > renewed
 
 
 def test_what_a_policy_saves_is_what_the_blocked_parties_owe_in_the_published_books(

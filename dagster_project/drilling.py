@@ -24,6 +24,7 @@ from evidence.kernel_reports import kernel_time
 from evidence.signatures import Signer
 from ingest.errors import SettingError, TieoutError
 from ingest.kernel.rows import KERNEL_TABLES
+from ingest.kernel.tables import VOUCHED
 from ingest.landing import new_batch_id
 from ingest.tables import DRILLS
 
@@ -180,6 +181,7 @@ def _reversed(before: Row, asked: DrillRequest) -> Overlay:
         "reversed_at": at,
         "updated_at": max(at, before["updated_at"] or at),
         "occurrence": 1,
+        VOUCHED: True,
     }
     return {_OPERATIONS: [{**row, **{k: v for k, v in changed.items() if k in known}}]}
 

@@ -21,6 +21,7 @@ from evidence.errors import Refusal
 from ingest.errors import PayoutRefused, TieoutError
 from ingest.kernel.link_types import TENANT_PROFILES
 from ingest.kernel.rail_types import MONEY_RAIL_PROVIDERS
+from ingest.kernel.tables import VOUCHED
 from ingest.payouts.decision import DecidedPayout, EnforcementProfile, VerifiedDecision
 from ingest.payouts.home import binding_of
 from ingest.payouts.journal import Journal
@@ -255,6 +256,7 @@ def _profile(session: Session, document: DecisionDocument) -> EnforcementProfile
 def _latest(
     session: Session, spec: TableSpec, names: tuple[str, str], document: DecisionDocument
 ) -> list[tuple[Any, Any]]:
-    """Landed rows of the decision's tenant, oldest receipt first, so that a later one wins."""
-    rows = session.landing.rows(spec, ("tenant_id", *names))
-    return [(row[1], row[2]) for row in rows if row[0] == document.tenant_id]
+    """Rows of the decision's tenant that a trusted key vouches for, oldest receipt first, so that a
+    later one wins."""
+    rows = session.landing.rows(spec, ("tenant_id", VOUCHED, *names))
+    return [(row[2], row[3]) for row in rows if row[0] == document.tenant_id and row[1]]

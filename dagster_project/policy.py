@@ -30,7 +30,7 @@ from ingest.errors import ArtifactRefused, SettingError
 from ingest.kernel.artifacts import EXPORTED
 from ingest.kernel.rail_types import MONEY_RAIL_CONTROLS
 from ingest.kernel.rows import KERNEL_TABLES, rows_of
-from ingest.kernel.tables import Place
+from ingest.kernel.tables import VOUCHED, Place
 from ingest.tables import CONTROLS, TableSpec
 
 __all__ = ["Policy", "read_policy"]
@@ -163,7 +163,9 @@ def _kernel_rows(given: Mapping[str, Any], number: int) -> list[tuple[str, dict[
     try:
         read = KernelArtifacts().verify(_KERNEL_TYPE, json.dumps(given).encode())
         place = Place(tenant, f"{_AUTHOR}/{_KERNEL_TYPE}.jsonl", number + 1)
-        return list(rows_of(EXPORTED[_KERNEL_TYPE], read, place))
+        kind = EXPORTED[_KERNEL_TYPE]
+        # A policy is tried as if the kernel had exported it.
+        return [(table, row | {VOUCHED: True}) for table, row in rows_of(kind, read, place)]
     except (Refusal, ArtifactRefused) as error:
         raise _malformed(f"{where}: {error}", "MoneyRailControls.v1 with tenantId") from None
 

@@ -7,12 +7,11 @@ belong here: the encoding of rows (`ingest.spool`), names of final files, manife
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 
@@ -36,7 +35,16 @@ __all__ = [
 ]
 
 Database = duckdb.DuckDBPyConnection
+_Made = TypeVar("_Made")
 _CHUNK_ROWS: Final = 2_000
+_DIGEST_BYTES: Final = 16
+# What DuckDB holds at once, whatever a batch holds; more goes to its temporary folder. Rows near
+# their size limit need more: it takes them by the 2,048.
+_MEMORY: Final = ("256MB", "1GB", "4GB")
+_THREADS: Final = 2
+_VECTOR_ROWS: Final = 2_048
+_MAX_GROUP_VECTORS: Final = 30
+_ROW_GROUP_BYTES: Final = 24 << 20
 
 
 def open_database(temporary: Path) -> Database:
@@ -44,7 +52,8 @@ def open_database(temporary: Path) -> Database:
     return duckdb.connect(
         config={
             "temp_directory": str(temporary),
-            "memory_limit": "2GB",
+            "memory_limit": _MEMORY[0],
+            "threads": str(_THREADS),
             "preserve_insertion_order": True,
         }
     )
@@ -66,11 +75,14 @@ def drop_unchanged(
     Returns:
         `new` itself when every row is kept, else the kept rows, renumbered, at `path`.
     """
-    with _cursor(database) as db:
+
+    def differing(db: Database) -> Spooled:
         if _mark_unchanged(db, spec, new, landed) == 0:
             return new
         db.execute("select row_no from fresh anti join same using (row_no) order by row_no")
         return keep_rows(new, _row_numbers(db), path)
+
+    return _in_little_memory(database, differing)
 
 
 def copy_to_parquet(
@@ -95,31 +107,40 @@ def copy_to_parquet(
         picked = [f'"{c.name}"' for c in spec.columns]
         picked += [f'{lineage[c.name]} as "{c.name}"' for c in spec.lineage]
         query = f"select {', '.join(picked)} from {_read_ndjson(spec.columns, rows.path)}"
-    with _cursor(database) as db:
-        db.execute(f"copy ({query}) to {sql_text(str(path))} (format parquet, compression zstd)")
+    copy = (
+        f"copy ({query}) to {sql_text(str(path))} "
+        f"(format parquet, compression zstd, row_group_size {_row_group(rows)})"
+    )
+    _in_little_memory(database, lambda db: db.execute(copy))
+
+
+def _row_group(rows: Spooled | None) -> int:
+    """Rows of a row group that is large enough to read well and small enough to be held."""
+    row_bytes = rows.path.stat().st_size // rows.rows if rows and rows.rows else 1
+    vectors = _ROW_GROUP_BYTES // max(row_bytes, 1) // _VECTOR_ROWS
+    return _VECTOR_ROWS * min(max(vectors, 1), _MAX_GROUP_VECTORS)
 
 
 def ndjson_sha256(database: Database, columns: Sequence[Column], path: Path) -> str:
     """Hex SHA-256 of the canonical NDJSON of a batch file, re-made from its Parquet rows."""
     names = [column.name for column in columns]
     picked = ", ".join(f'"{name}"' for name in names)
-    digest = hashlib.sha256()
-    with _cursor(database) as db:
+
+    def digested(db: Database) -> str:
+        digest = hashlib.sha256()
         db.execute(f"select {picked} from read_parquet({_path(path)}) order by row_no")
         while chunk := db.fetchmany(_CHUNK_ROWS):
             for values in chunk:
-                row = {
-                    name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-                    for name, value in zip(names, values, strict=True)
-                }
+                row = dict(zip(names, _aware(values), strict=True))
                 digest.update(canonical_line(row) + b"\n")
-    return digest.hexdigest()
+        return digest.hexdigest()
+
+    return _in_little_memory(database, digested)
 
 
 def column_types(database: Database, path: Path) -> list[tuple[str, str]]:
     """Names and DuckDB types of a Parquet file's columns, in order."""
-    with _cursor(database) as db:
-        described = db.execute(f"describe select * from read_parquet({_path(path)})").fetchall()
+    described = _rows(database, f"describe select * from read_parquet({_path(path)})")
     return [(str(name), str(type_)) for name, type_, *_ in described]
 
 
@@ -130,14 +151,9 @@ def read_columns(
     picked = ", ".join(f'"{name}"' for name in names)
     files = ", ".join(_path(path) for path in paths)
     query = f"from read_parquet([{files}], union_by_name = true)"
-    with _cursor(database) as db:
-        if distinct:
-            found = db.execute(f"select distinct {picked} {query}").fetchall()
-        else:
-            found = db.execute(
-                f"select {picked} {query} order by received_at, batch_id, row_no"
-            ).fetchall()
-    return [_aware(row) for row in found]
+    if distinct:
+        return _rows(database, f"select distinct {picked} {query}")
+    return _rows(database, f"select {picked} {query} order by received_at, batch_id, row_no")
 
 
 def run_query(
@@ -148,8 +164,12 @@ def run_query(
         f"{name} as (from read_parquet([{', '.join(map(_path, paths))}], union_by_name = true))"
         for name, paths in tables.items()
     )
-    with _cursor(database) as db:
-        return [_aware(row) for row in db.execute(f"with {views} {sql}").fetchall()]
+    return _rows(database, f"with {views} {sql}")
+
+
+def _rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    found = _in_little_memory(database, lambda db: db.execute(query).fetchall())
+    return [_aware(row) for row in found]
 
 
 def _aware(row: tuple[object, ...]) -> tuple[object, ...]:
@@ -158,11 +178,8 @@ def _aware(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def counts_by(database: Database, path: Path, name: str) -> dict[str, int]:
     """Rows of a file by the value of one text column."""
-    with _cursor(database) as db:
-        found = db.execute(
-            f'select "{name}", count(*) from read_parquet({_path(path)}) group by 1'
-        ).fetchall()
-    return {str(value): int(rows) for value, rows in found}
+    query = f'select "{name}", count(*) from read_parquet({_path(path)}) group by 1'
+    return {str(value): int(str(rows)) for value, rows in _rows(database, query)}
 
 
 def counts_within(
@@ -176,61 +193,77 @@ def counts_within(
         f"({number}, {sql_text(account)}, {sql_time(start)}, {sql_time(end)})"
         for number, (account, start, end) in enumerate(slices)
     )
-    with _cursor(database) as db:
-        found = db.execute(
-            f"select s.number, count(*) from (values {values}) "
-            f"as s (number, account_id, start_at, end_at) join read_parquet({_path(path)}) as r "
-            f"on r.account_id = s.account_id and r.created >= s.start_at and r.created < s.end_at "
-            f"group by s.number"
-        ).fetchall()
-    for number, rows in found:
-        counts[number] = int(rows)
+    query = (
+        f"select s.number, count(*) from (values {values}) "
+        f"as s (number, account_id, start_at, end_at) join read_parquet({_path(path)}) as r "
+        f"on r.account_id = s.account_id and r.created >= s.start_at and r.created < s.end_at "
+        f"group by s.number"
+    )
+    for number, rows in _rows(database, query):
+        counts[int(str(number))] = int(str(rows))
     return counts
 
 
-@contextlib.contextmanager
-def _cursor(database: Database) -> Iterator[Database]:
-    try:
-        with database.cursor() as db:
-            yield db
-    except duckdb.Error as error:
-        # DuckDB's text may quote a value, so only the kind of error is told.
-        raise LandingError(
-            got=f"{type(error).__name__} from DuckDB while landed files were read or written",
-            expected="readable Parquet files and space for temporary ones",
-            remedy="Check the disk under TIEOUT_HOME; `tieout doctor` names a damaged batch",
-            code="landing_storage",
-        ) from None
+def _in_little_memory(database: Database, work: Callable[[Database], _Made]) -> _Made:
+    """Does work that may be begun again: in little memory, in more only where that is too little.
+
+    Raises:
+        LandingError: DuckDB cannot do it.
+    """
+    for limit in _MEMORY:
+        try:
+            with database.cursor() as db:
+                db.execute(f"set memory_limit = '{limit}'")
+                return work(db)
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.OutOfMemoryException) and limit != _MEMORY[-1]:
+                continue
+            # DuckDB's text may quote a value, so only the kind of error is told.
+            raise LandingError(
+                got=f"{type(error).__name__} from DuckDB while landed files were read or written",
+                expected="readable Parquet files and space for temporary ones",
+                remedy="Check the disk under TIEOUT_HOME; `tieout doctor` names a damaged batch",
+                code="landing_storage",
+            ) from None
+    raise AssertionError("the last limit returns or raises")
 
 
 def _mark_unchanged(db: Database, spec: TableSpec, new: Spooled, landed: Sequence[Path]) -> int:
+    """Fills the tables `fresh`, every new row's number, and `same`, the unchanged ones' numbers.
+
+    Whole rows are never held: a key is its hash and a row is its digest, which covers the key. Two
+    keys with one hash land a row too much at worst, and lose none.
+    """
     names = [column.name for column in spec.columns if column.name not in spec.seen]
     key = ", ".join(f'"{name}"' for name in spec.key)
-    landed_key = ", ".join(f'l."{name}"' for name in spec.key)
-    same_key = _equal("n", "l", spec.key)
-    same_row = _equal("n", "l", names)
+    content = ", ".join(f'"{name}"' for name in dict.fromkeys((*spec.key, *names)))
+    digest = f"unhex(left(sha256(json_array({content})), {2 * _DIGEST_BYTES})) as digest"
     files = ", ".join(_path(path) for path in landed)
     db.execute(
-        f'create temp table fresh as select * exclude ("{ROW_NO}"), "{ROW_NO}" as row_no, '
-        f'row_number() over (partition by {key} order by "{ROW_NO}") as turn '
+        f"create temp view spooled as select hash({key}) as k, * "
         f"from {_read_ndjson(spec.columns, new.path)}"
     )
     db.execute(
-        f"create temp view landed as select * from read_parquet([{files}], union_by_name = true)"
+        f"create temp view landed as select hash({key}) as k, * "
+        f"from read_parquet([{files}], union_by_name = true)"
     )
-    # Ranking touches narrow columns only; whole rows are read once, for the latest of each key.
+    db.execute(f'create temp table fresh as select k, "{ROW_NO}" as row_no from spooled')
     db.execute(
-        f"create temp table latest as select batch_id, row_no from ("
-        f"select l.batch_id, l.row_no, row_number() over (partition by "
-        f"{landed_key} "
-        f"order by l.received_at desc, l.batch_id desc, l.row_no desc) as rank "
-        f"from landed as l semi join fresh as n on {same_key}) where rank = 1"
+        "create temp table repeated as select k from fresh group by k having count(*) > 1 "
+        "union select k from landed semi join fresh using (k)"
     )
     db.execute(
-        f"create temp table same as select n.row_no from fresh as n join "
-        f"(select landed.* from landed join latest using (batch_id, row_no)) as l on {same_row} "
-        f"where n.turn = 1 union all select n.row_no from fresh as n join fresh as l "
-        f"on {same_row} and n.turn = l.turn + 1 where n.turn > 1"
+        f"create temp table latest as select k, digest from (select k, {digest}, row_number() over "
+        f"(partition by k order by received_at desc, batch_id desc, row_no desc) as rank "
+        f"from landed semi join repeated using (k)) where rank = 1"
+    )
+    db.execute(
+        f"create temp table same as select row_no from (select k, row_no, digest, "
+        f"lag(digest) over (partition by k order by row_no) as earlier, "
+        f"row_number() over (partition by k order by row_no) as turn "
+        f'from (select k, "{ROW_NO}" as row_no, {digest} from spooled semi join repeated '
+        f"using (k))) as n left join latest as l using (k) "
+        f"where n.digest = case when n.turn = 1 then l.digest else n.earlier end"
     )
     found = db.execute("select count(*) from same").fetchone()
     return int(found[0]) if found else 0
@@ -248,10 +281,6 @@ def _read_ndjson(columns: Sequence[Column], path: Path) -> str:
         f"read_json({_path(path)}, format = 'newline_delimited', auto_detect = false, "
         f"maximum_object_size = {2 * MAX_ROW_BYTES}, columns = {{{types}}})"
     )
-
-
-def _equal(left: str, right: str, names: Iterable[str]) -> str:
-    return " and ".join(f'{left}."{name}" is not distinct from {right}."{name}"' for name in names)
 
 
 def sql_time(value: datetime) -> str:

@@ -64,6 +64,9 @@
             row_number() over (
                 partition by {% for column in key %}pinned.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
                 order by
+                    {% if is_exported(source_name, table_name) -%}
+                    {{ vouched_first() }},
+                    {% endif -%}
                     {% for column in newest_first -%}
                     pinned.{{ column }} desc nulls last,
                     {% endfor -%}
@@ -86,6 +89,22 @@
         from ranked
         where newest_rank = 1
     )
+{%- endmacro %}
+
+{#- What no trusted key vouches for never stands in the place of what one does, however new it is. -#}
+{% macro vouched_first() -%}
+                    case when pinned.is_vouched then 0 else 1 end asc nulls last
+{%- endmacro %}
+
+{#- Whether the rows of a landed table came in an export that somebody may have signed. -#}
+{% macro is_exported(source_name, table_name) -%}
+    {{ return(source_name == 'kernel' and table_name not in ('artifact_verdicts', 'export_manifests')) }}
+{%- endmacro %}
+
+{#- The one rule about which kernel artifacts may fund a payout, lessen an exposure or lift a limit: their hash does not
+    lie, and an export signed by a trusted key carried them. What is owed and what is held back needs less: not to lie. -#}
+{% macro may_fund(relation) -%}
+    ({{ relation }}.verdict <> 'mismatch' and {{ relation }}.is_vouched)
 {%- endmacro %}
 
 {#- Immutable artifacts: what an id was first, that verified. Another content under the id is an alert, never a
@@ -133,6 +152,7 @@
                 partition by {% for column in key %}pinned.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
                 order by
                     case when pinned.verdict = 'mismatch' then 1 else 0 end asc nulls last,
+                    {{ vouched_first() }},
                     pinned.received_at asc nulls last,
                     pinned.batch_id asc nulls last,
                     pinned.row_no asc nulls last

@@ -15,7 +15,7 @@ from typing import Final
 from ingest.kernel.pull import TenantPull, TenantReader
 from ingest.kernel.reading import ExportRoot
 from ingest.kernel.rows import ARTIFACT_VERDICTS, EXPORT_MANIFESTS, KERNEL_TABLES
-from ingest.kernel.tables import SOURCE
+from ingest.kernel.tables import SOURCE, VOUCHED
 from ingest.kernel.verify import ArtifactVerifier, TrustedKey
 from ingest.kernel.waiting import WaitingRows, encoded
 from ingest.kernel.workers import Readers, cores
@@ -160,8 +160,9 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     for row in rows.take(spec.table):
         if spec is ARTIFACT_VERDICTS:
-            # Known only once all files of the tenant were compared with its manifest.
             row["manifest_status"] = statuses[str(row["tenant_id"])]
+        elif VOUCHED in row:
+            row[VOUCHED] = statuses[str(row["tenant_id"])] == "trusted"
         yield row
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from ingest.kernel.artifacts import LANDED_TYPES
 from ingest.kernel.rail_types import CONNECT_ACCOUNTS, MONEY_RAIL_CONTROLS
 from ingest.kernel.settlement_types import X402_RECEIPTS
-from ingest.kernel.tables import SOURCE, ArtifactType, Place, listed
+from ingest.kernel.tables import SOURCE, VOUCHED, ArtifactType, Place, listed
 from ingest.kernel.verify import Verified
 from ingest.tables import BIGINT, TIMESTAMP, VARCHAR, TableSpec, columns
 
@@ -69,7 +69,14 @@ def _landing_order() -> tuple[TableSpec, ...]:
 
 KERNEL_TABLES: Final = _landing_order()
 
-_INHERITED: Final = ("artifact_sha256", "verdict", "source_file", "source_line", "occurrence")
+_INHERITED: Final = (
+    VOUCHED,
+    "artifact_sha256",
+    "verdict",
+    "source_file",
+    "source_line",
+    "occurrence",
+)
 _CONNECT_ACCOUNTS_INSIDE: Final = listed("connect.accounts")
 
 

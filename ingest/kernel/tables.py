@@ -15,16 +15,20 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ingest.kernel.fields import Artifact, Field, refused
-from ingest.tables import BIGINT, VARCHAR, Column, TableSpec, columns
+from ingest.tables import BIGINT, BOOLEAN, VARCHAR, Column, TableSpec, columns
 
-__all__ = ["SOURCE", "ArtifactType", "Child", "Hashed", "Place", "listed", "mapped"]
+__all__ = ["SOURCE", "VOUCHED", "ArtifactType", "Child", "Hashed", "Place", "listed", "mapped"]
 
 SOURCE: Final = "kernel"
 MAX_LINE_BYTES: Final = 1 << 20
 _PERIOD: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
+# Whether the export that brought a row was signed by a key that is trusted with its tenant, and was
+# what it was signed as. Part of the row: an artifact lands again once somebody vouches for it.
+VOUCHED: Final = "is_vouched"
+
 _TENANT: Final = columns(tenant_id=VARCHAR)
-_JUDGED: Final = columns(artifact_sha256=VARCHAR, verdict=VARCHAR)
+_JUDGED: Final = columns(is_vouched=BOOLEAN, artifact_sha256=VARCHAR, verdict=VARCHAR)
 _TEXT: Final = columns(canonical_json=VARCHAR)
 _PLACE: Final = columns(source_file=VARCHAR, source_line=BIGINT, occurrence=BIGINT)
 _PROVENANCE: Final = (*_JUDGED, *_PLACE)
@@ -216,6 +220,8 @@ class ArtifactType:
     ) -> dict[str, object]:
         """The columns that say where a row came from and what its hash is worth."""
         columns: dict[str, object] = {
+            # Known only once all files of the tenant were compared with its manifest.
+            VOUCHED: False,
             "artifact_sha256": stated or hashlib.sha256(canonical.encode()).hexdigest(),
             "verdict": verdict,
             "source_file": place.source_file,

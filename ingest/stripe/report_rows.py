@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from ingest.coverage import EPOCH
 from ingest.errors import SourceIncomplete
 from ingest.stripe.currencies import API_EXPONENTS
 from ingest.tables import Quarantined
@@ -81,7 +83,7 @@ class ReportRows:
             )
         self.db = duckdb.connect(
             config={
-                "memory_limit": "1GB",
+                "memory_limit": "256MB",
                 "temp_directory": str(folder),
                 "preserve_insertion_order": True,
             }
@@ -106,6 +108,15 @@ class ReportRows:
         """How many rows meet a condition; `fault` is null for accepted ones."""
         found = self.db.execute(f"select count(*) from report where {condition}").fetchone()
         return int(found[0]) if found else 0
+
+    def span(self) -> dict[str, datetime]:
+        """The created times of the first and the last movement, UTC; without any, all of time."""
+        query = "select min(created), max(created) from report"
+        first, last = self.db.execute(query).fetchone() or (None, None)
+        return {
+            "slice_from": first.replace(tzinfo=UTC) if first else EPOCH,
+            "slice_to": last.replace(tzinfo=UTC) if last else EPOCH,
+        }
 
     def count_malformed(self) -> int:
         """How many lines are no rows of this header."""

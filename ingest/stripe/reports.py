@@ -17,12 +17,13 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from ingest.coverage import COMPLETE, PARTIAL, CoverageRow, land_coverage
 from ingest.errors import SettingError, SourceIncomplete
 from ingest.landing import Landing, new_batch_id
 from ingest.stripe import kept
@@ -40,6 +41,7 @@ MAX_FILE_BYTES: Final = 32 << 30
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,100}")
 _HASH_BYTES: Final = 4 << 20
 _CONNECTED: Final = "connected_account_"
+REPORT_SOURCE: Final = "stripe_report"
 # Movements of one account, or of every connected account with its id in a column of its own.
 REPORT_TYPES: Final = (
     "balance_change_from_activity",
@@ -130,6 +132,9 @@ def import_report(
             request=request,
             quarantined=refused,
         )
+        row = _coverage(rows, own, platform, report_type, refused=len(refused), now=now)
+        row = replace(row, rows_landed=manifest.rows if manifest else 0, pull_id=batch_id)
+        land_coverage(landing, [row], batch_id=batch_id, received_at=now)
         return ReportImport(
             sha256=digest,
             rows_read=rows.count() + rows.count_malformed(),
@@ -139,6 +144,37 @@ def import_report(
             members_landed=members_landed,
             payouts_left=left,
         )
+
+
+def _coverage(
+    rows: ReportRows,
+    own: str | None,
+    platform: str,
+    report_type: str,
+    *,
+    refused: int,
+    now: datetime,
+) -> CoverageRow:
+    """What the report spanned and whether all of it was accepted, under a source of its own: a
+    refusal stands against certifying until a later report of at least that span has none."""
+    return CoverageRow(
+        source=REPORT_SOURCE,
+        account_id=own or platform,
+        endpoint=report_type,
+        tenant_id=None,
+        **rows.span(),
+        status=PARTIAL if refused else COMPLETE,
+        rows_read=rows.count() + rows.count_malformed(),
+        rows_landed=0,
+        amount_sum_cents=None,
+        error_code="report_rows_refused" if refused else None,
+        error_detail=f"{refused} rows are in quarantine" if refused else None,
+        started_at=now,
+        finished_at=now,
+        pull_id="",
+        is_platform=own is None or own == platform,
+        purpose="report",
+    )
 
 
 @contextmanager

@@ -80,13 +80,19 @@ class World:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def artifact(
-        self, table: str, tenant_id: str, body: Mapping[str, Any], *, verdict: str = "verified"
+        self,
+        table: str,
+        tenant_id: str,
+        body: Mapping[str, Any],
+        *,
+        verdict: str = "verified",
+        is_vouched: bool = True,
     ) -> None:
         """One exported artifact, read by the same fields as a real export line."""
         stated = _Stated({"tenantId": tenant_id, **body}, verdict)
         place = Place(tenant_id, f"{tenant_id}/{table}.jsonl", len(self.rows) + 1)
         for landed, row in rows_of(EXPORTED[table], stated, place):
-            self.rows[f"kernel/{landed}"].append(row)
+            self.rows[f"kernel/{landed}"].append(row | {"is_vouched": is_vouched})
 
     def rail(self, table: str, *, account_id: str = PLATFORM, **values: Any) -> None:
         """One landed rail object, on the platform unless an account is named."""

@@ -336,3 +336,53 @@ def test_only_the_owner_may_enter_the_home(home: Path) -> None:
     Landing(home).write(PAYMENTS, [row(1)], batch_id="b", received_at=NOW)
     for folder in (home, home / "landing", home / "landing" / "rail" / "payments"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+# --- what counts as the same ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"note": None}, {"note": "null"}),
+        ({"note": None}, {"note": ""}),
+        ({"note": "a"}, {"note": "a\x00"}),
+        ({"note": '","'}, {"note": '", "'}),
+        ({"paid": None}, {"paid": False}),
+        ({"created": NOW}, {"created": NOW + timedelta(microseconds=1)}),
+        ({"amount": 1, "note": "2"}, {"amount": 12, "note": ""}),
+    ],
+)
+def test_rows_that_look_alike_are_not_the_same(
+    landing: Landing, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    land(landing, [row(1, **before)], 0)
+    assert land(landing, [row(1, **before)], 1) is None
+    changed = land(landing, [row(1, **after)], 2)
+    assert (changed.rows, changed.unchanged) == (1, 0)
+
+
+LANDS_TWICE = """
+import resource, sys
+from datetime import timedelta
+from pathlib import Path
+from ingest.landing import Landing
+from tests.ingest.test_landing import land, row
+
+landing, count = Landing(Path(sys.argv[1])), int(sys.argv[2])
+for minute in (0, 1):
+    rows = (row(n, note=f"{n:09d}" * 200) for n in range(count))
+    land(landing, rows, minute)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows_of_a_batch(tmp_path: Path) -> None:
+    """Four times the rows, 300 MB more of them, landed and then found unchanged."""
+    peaks = []
+    for count in (60_000, 240_000):
+        command = [sys.executable, "-c", LANDS_TWICE, str(tmp_path / str(count)), str(count)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        peaks.append(int(done.stdout))
+    assert peaks[1] < min(600, peaks[0] + 250), peaks

@@ -82,6 +82,12 @@ def refusals(home: Path) -> list[tuple[Any, ...]]:
     return sorted(Landing(home).rows(QUARANTINE, ("line", "code", "key")))  # type: ignore[type-var]
 
 
+def imports(home: Path) -> list[tuple[Any, ...]]:
+    from ingest.tables import COVERAGE
+
+    return Landing(home).rows(COVERAGE, ("source", "status", "error_code"))
+
+
 # --- the same as the lists ------------------------------------------------------------------------
 
 
@@ -289,6 +295,8 @@ def test_another_amount_than_the_lists_is_a_refusal_that_blocks(busy: Desk, tmp_
     done = land(path, busy.home, platform=busy.rail.platform_id)
     assert (done.refused, done.rows_landed) == (1, 0)
     assert refusals(busy.home) == [(2, "report_disagrees", id_)]
+    (covered,) = (row for row in imports(busy.home) if row[0] == "stripe_report")
+    assert covered == ("stripe_report", "partial", "report_rows_refused")
 
 
 def test_the_digest_of_a_batch_is_made_from_its_rows(home: Path, tmp_path: Path) -> None:

@@ -335,3 +335,26 @@ def test_a_signature_over_the_hex_text_is_refused() -> None:
     assert is_digest_signed(pem, digest, stated)
     over_text = base64.b64encode(signer.sign(digest.encode())).decode()
     assert not is_digest_signed(pem, digest, over_text)
+
+
+def test_a_time_authority_signs_the_report_as_it_was_before_its_proof(
+    fixtures: Path, keys: dict[str, str]
+) -> None:
+    folder = "repo/test/fixtures/bundles/v1/jobproof/strict-fail-revoked-at-or-after-with-timeproof"
+    report = load(fixtures / folder / "verify/verification_report.json")
+    proof = report["timestampProof"]
+    later = ("timestampProof", "reportHash", "signature")
+    core = {name: value for name, value in report.items() if name not in later}
+    assert sha256(kernel_json.dumps(core)) == proof["messageHash"]
+    unsigned = {name: value for name, value in proof.items() if name != "signature"}
+    pem = keys[proof["signerKeyId"]]
+    assert is_digest_signed(pem, sha256(kernel_json.dumps(unsigned)), proof["signature"])
+    moved = sha256(kernel_json.dumps({**unsigned, "timestamp": "2026-02-01T00:00:00.000Z"}))
+    assert not is_digest_signed(pem, moved, proof["signature"])
+
+
+def test_the_published_dispute_envelope_hashes_to_what_it_states(fixtures: Path) -> None:
+    """Its signature is the text of an example, so only the hash is proved."""
+    path = fixtures / "repo/docs/spec/examples/dispute_open_envelope_v1.example.json"
+    example = load(path)
+    assert content_hash("dispute_envelopes", example) == example["envelopeHash"]

@@ -29,6 +29,18 @@ def exported(kernel: Kernel, receipt: Make) -> Kernel:
     return kernel
 
 
+def link() -> dict[str, Any]:
+    return {
+        "tenantId": "t_acme",
+        "payoutKey": "t_acme:party:pty_a:period:2026-10:statement:" + "a" * 64,
+        "sourceType": "receipt",
+        "sourceId": "rcpt_1",
+        "sourceHash": None,
+        "amountCents": 100,
+        "currency": "USD",
+    }
+
+
 def status(warehouse: Warehouse) -> tuple[str, str | None]:
     warehouse.land()
     row = warehouse.rows("export_manifests")[-1]
@@ -188,6 +200,36 @@ def test_a_manifest_that_recovers_is_trusted_again(exported: Kernel, warehouse: 
     assert status(warehouse)[0] == "trusted"
     latest = {v["artifact_id"]: v["manifest_status"] for v in warehouse.rows("artifact_verdicts")}
     assert set(latest.values()) == {"trusted"}
+
+
+def test_every_row_says_whether_a_signed_export_carried_it(
+    exported: Kernel, warehouse: Warehouse
+) -> None:
+    """An artifact lands again once somebody vouches for it, and once only."""
+    connect = {"accounts": [{"accountId": "a1"}]}
+    exported.write("money_rail_controls", [{"tenantId": "t_acme", "connect": connect}])
+    exported.write("receipt_payout_links", [link()])
+    tables = ("settlement_receipts", "money_rail_controls", "connect_accounts")
+    tables = (*tables, "receipt_payout_links")
+    exported.sign(signers=[])
+    warehouse.land()
+    assert {row["is_vouched"] for table in tables for row in warehouse.rows(table)} == {False}
+    exported.sign()
+    warehouse.land()
+    warehouse.land()
+    for table in tables:
+        vouched = [row["is_vouched"] for row in warehouse.rows(table)]
+        assert sorted(vouched) == [False] * (len(vouched) // 2) + [True] * (len(vouched) // 2)
+        assert vouched, table
+
+
+def test_a_file_that_the_signed_manifest_does_not_name_vouches_for_nothing(
+    exported: Kernel, warehouse: Warehouse
+) -> None:
+    """A stranger who may write into the folder gains nothing from the manifest beside it."""
+    exported.write("receipt_payout_links", [link()])
+    assert status(warehouse) == ("mismatch", "file_undeclared")
+    assert {row["is_vouched"] for row in warehouse.rows("receipt_payout_links")} == {False}
 
 
 def test_a_trusted_key_that_is_not_its_id_is_a_setting_error(

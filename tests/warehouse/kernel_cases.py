@@ -7,7 +7,7 @@ tables must say of them (the test modules).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tests.kernel.conftest import Kernel, make_decision, make_receipt, plain_hash
 
@@ -607,6 +607,17 @@ DISPUTES = {
 # --- everything -----------------------------------------------------------------------------------
 
 
+UNSIGNED: Final = ("settlement_receipts", "receipt_payout_links")
+REPORTED: Final = {"t_reported": "acct_1Reported", "t_mended": "acct_1Mended"}
+
+
+def arrange_earlier(kernel: Kernel) -> None:
+    """An export that nobody signed, an hour before the one that `arrange` signs without it."""
+    rows = funded("t_stray")[2]
+    write(kernel, "t_stray", {name: rows[name] for name in UNSIGNED})
+    kernel.sign(tenant="t_stray", signers=[], exportedThrough="2026-11-23T22:50:00.000Z")
+
+
 def arrange(kernel: Kernel) -> None:
     """Writes and signs every tenant of this module."""
     codes = joined(*(binding_run("t_codes", code) for code in BINDINGS))
@@ -636,6 +647,11 @@ def arrange(kernel: Kernel) -> None:
     )
 
     write(kernel, "t_funded", funded("t_funded")[2])
+    rows = funded("t_stray")[2]
+    write(kernel, "t_stray", {name: rows[name] for name in rows if name not in UNSIGNED})
+    for tenant_id, account_id in REPORTED.items():
+        rows = funded(tenant_id)[2]
+        write(kernel, tenant_id, {**rows, "connect_accounts": [{"accountId": account_id}]})
     write(kernel, "t_lying", funded("t_lying", late_receipt={"runStatus": "failed"})[2])
     unbound = {"decisionRef": {"decisionId": "dec_sale", "decisionHash": OTHER}}
     write(kernel, "t_unbound", funded("t_unbound", receipt=unbound)[2])

@@ -7,7 +7,7 @@ tables. Does not belong here: what must come out, worlds of the simulator.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from ingest.limits import ReadLimits
 from ingest.simulator.http import serve
 from ingest.simulator.rail import Rail
 from ingest.stripe.client import pull_stripe
+from ingest.stripe.reports import import_report
 from tests.kernel.conftest import Kernel
 from tests.warehouse import kernel_cases, kernel_traps
+from tests.warehouse.kernel_cases import REPORTED
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 # The fixture objects that are rows of the lists we read; the others are parts or other products.
@@ -117,6 +119,29 @@ class RealInput:
         }
 
 
+def _import_reports(root: Path, landing: Landing) -> None:
+    """A report with a row that is refused for each of two accounts, made good for one of them."""
+    header = (
+        "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,"
+        "reporting_category,source_id"
+    )
+    # A row without a time of its own, so that a report without any row spans as much.
+    bad = "txn_1,never,never,usd,1.00,0.00,1.00,charge,ch_1\n"
+    files = [(account, bad) for account in REPORTED.values()]
+    files.append((REPORTED["t_mended"], ""))
+    for number, (account, rows) in enumerate(files):
+        path = root / "report.csv"
+        path.write_text(f"{header}\n{rows}")
+        import_report(
+            path,
+            report_type="balance_change_from_activity",
+            landing=landing,
+            now=NOW - timedelta(minutes=30 - number),
+            account=account,
+        )
+        path.unlink()
+
+
 def build_real(root: Path, shared: Path | None) -> RealInput:
     """Lands and builds the hand-written tenants, and the real files where they are at hand."""
     home = prepare_home(root)
@@ -143,13 +168,17 @@ def build_real(root: Path, shared: Path | None) -> RealInput:
         )
     incomplete = [part for part in pulled.slices if part.status != "complete"]
     assert [(p.endpoint, p.status, p.error_code, p.error_detail) for p in incomplete] == []
-    land_kernel(
-        root=str(root / "exports"),
-        landing=landing,
-        verifier=KernelArtifacts(),
-        trusted_keys={kernel.signer.keyid: public_key_pem(kernel.signer.public_key).encode()},
-        now=NOW,
-    )
+    _import_reports(root, landing)
+    earlier = Kernel(root / "exports_earlier")
+    kernel_cases.arrange_earlier(earlier)
+    for exports, now in ((earlier.root, NOW - timedelta(hours=1)), (kernel.root, NOW)):
+        land_kernel(
+            root=str(exports),
+            landing=landing,
+            verifier=KernelArtifacts(),
+            trusted_keys={kernel.signer.keyid: public_key_pem(kernel.signer.public_key).encode()},
+            now=now,
+        )
     landing.pin(run_id="real", known_at=NOW)
     building.build(home, Run("real", as_of=NOW, known_at=NOW, started_at=NOW)).require_good()
     connection = duckdb.connect(str(home.warehouse / "warehouse.duckdb"), read_only=True)

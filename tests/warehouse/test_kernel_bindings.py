@@ -216,3 +216,46 @@ def test_the_same_id_with_another_hash_is_an_alert_and_the_first_content_stays(
 def test_the_real_lineage_and_pack_break_no_rule(real: RealInput, shared: Path) -> None:
     assert real.broken("tenant_vectors") == set()
     assert real.broken("tenant_default") == set()
+
+
+def test_what_came_unsigned_stays_unverified_after_a_signed_export_without_it(
+    real: RealInput,
+) -> None:
+    (manifest,) = real.rows("work.staging.stg_kernel__export_manifests", tenant_id="t_stray")
+    assert manifest["manifest_status"] == "trusted"
+    assert {"EVIDENCE_UNVERIFIED", "UNFUNDED_PAYOUT"} <= held(real, "t_stray")
+    (unfunded,) = real.rows(
+        "payout_gate_conditions", tenant_id="t_stray", condition_code="UNFUNDED_PAYOUT"
+    )
+    assert "unverified" in unfunded["observed"]
+    blocked = blockers(real, "t_stray")
+    assert blocked[(PERIOD, "EXPORT_UNVERIFIED")] == "not_in_a_trusted_export"
+
+
+def test_a_refused_row_of_a_report_blocks_certifying_until_the_report_comes_whole(
+    real: RealInput,
+) -> None:
+    assert blockers(real, "t_reported") == {("all", "SOURCE_INCOMPLETE"): "stripe_report"}
+    assert blockers(real, "t_mended") == {}
+    assert blockers(real, "t_funded") == {}
+    statuses = [
+        row["coverage_status"] for row in real.rows("source_coverage", source="stripe_report")
+    ]
+    assert sorted(statuses) == ["complete", "partial", "partial"]
+
+
+def test_every_artifact_that_breaks_a_rule_is_counted_against_its_month(real: RealInput) -> None:
+    broken: dict[str, set[tuple[str, str]]] = {}
+    rules = set()
+    for row in real.rows("artifact_verdicts", tenant_id="t_codes", verdict="mismatch"):
+        artifact = (row["artifact_type"], row["artifact_id"])
+        broken.setdefault(row["period"] or "all", set()).add(artifact)
+        rules.add(row["rule"])
+    assert set(KERNEL_CODES) <= rules
+    counted = {
+        row["period"]: row["blocked_items"]
+        for row in real.rows(
+            "certification_blockers", tenant_id="t_codes", blocker="ARTIFACT_UNVERIFIED"
+        )
+    }
+    assert counted == {period: len(artifacts) for period, artifacts in broken.items()}

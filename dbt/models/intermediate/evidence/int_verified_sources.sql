@@ -1,4 +1,4 @@
--- grain: one receipt, adjustment or hold on which nothing casts doubt: only what is settled and stands may fund a payout
+-- grain: one receipt, adjustment or hold on which nothing casts doubt: only what is settled, stands and is vouched for may fund a payout
 with doubtful as (
     select distinct
         tenant_id,
@@ -20,7 +20,8 @@ sources as (
         receipts.receipt_hash as source_hash,
         receipts.receipt_status <> 'locked' as is_settled,
         -- An earlier receipt of a run that was refunded since is history: nothing is owed on it.
-        coalesce(runs.receipt_status <> 'refunded' or runs.current_receipt_id = receipts.receipt_id, true) as is_standing
+        coalesce(runs.receipt_status <> 'refunded' or runs.current_receipt_id = receipts.receipt_id, true) as is_standing,
+        {{ may_fund('receipts') }} as may_fund
     from {{ ref('stg_kernel__settlement_receipts') }} as receipts
     left join {{ ref('int_runs') }} as runs
         on
@@ -37,8 +38,9 @@ sources as (
         adjustment_id as source_id,
         adjustment_hash as source_hash,
         true as is_settled,
-        true as is_standing
-    from {{ ref('stg_kernel__settlement_adjustments') }}
+        true as is_standing,
+        {{ may_fund('adjustments') }} as may_fund
+    from {{ ref('stg_kernel__settlement_adjustments') }} as adjustments
     where verdict <> 'mismatch'
 
     union all
@@ -50,8 +52,9 @@ sources as (
         hold_hash as source_id,
         hold_hash as source_hash,
         true as is_settled,
-        true as is_standing
-    from {{ ref('stg_kernel__funding_holds') }}
+        true as is_standing,
+        {{ may_fund('holds') }} as may_fund
+    from {{ ref('stg_kernel__funding_holds') }} as holds
     where verdict <> 'mismatch'
 ),
 
@@ -62,7 +65,8 @@ final as (
         sources.source_id,
         sources.source_hash,
         sources.is_settled,
-        sources.is_standing
+        sources.is_standing,
+        sources.may_fund
     from sources
     left join doubtful
         on

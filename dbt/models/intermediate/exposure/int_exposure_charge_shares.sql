@@ -15,6 +15,13 @@ with touched as (
         and charge_id is not null
 ),
 
+-- A tenant whose exports are signed says by signed links alone whose a charge is.
+signing as (
+    select distinct links.tenant_id
+    from {{ ref('stg_kernel__charge_links') }} as links
+    where {{ may_fund('links') }}
+),
+
 -- What a tenant's own links say comes first; a charge that two tenants claim belongs to neither.
 linked as (
     select
@@ -29,7 +36,11 @@ linked as (
             and links.tenant_id = owners.tenant_id
     inner join touched
         on links.charge_id = touched.charge_id
-    where links.verdict <> 'mismatch'
+    left join signing
+        on links.tenant_id = signing.tenant_id
+    where
+        links.verdict <> 'mismatch'
+        and (links.is_vouched or signing.tenant_id is null)
     group by links.charge_id, links.tenant_id, links.party_id
 ),
 

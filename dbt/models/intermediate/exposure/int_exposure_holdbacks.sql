@@ -8,6 +8,7 @@ with final as (
     from {{ ref('int_hold_positions') }}
     where
         hold_status = 'held'
+        and may_fund
         and party_id is not null
     group by tenant_id, party_id, currency
 )

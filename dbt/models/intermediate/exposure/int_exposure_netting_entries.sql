@@ -6,7 +6,9 @@ with linked as (
         links.payout_key,
         {{ sum_cents('-links.amount_cents') }} as recovery_cents
     from {{ ref('int_payout_links') }} as links
-    where links.source_type = 'recovery'
+    where
+        links.source_type = 'recovery'
+        and links.may_fund
     group by links.tenant_id, links.payout_key
 ),
 

@@ -5,10 +5,10 @@ with operations as (
         payout_key,
         min(party_id) as party_id,
         coalesce(min(currency), 'USD') as currency,
-        max(coalesce(chargeback_recovery_applied_cents, 0)) as recovery_cents,
+        max(case when {{ may_fund('operations') }} then coalesce(chargeback_recovery_applied_cents, 0) else 0 end) as recovery_cents,
         max(payout_amount_gross_cents) as gross_cents,
         min(coalesce(submitted_at, confirmed_at, updated_at, initiated_at, created_at)) as occurred_at
-    from {{ ref('stg_kernel__money_rail_operations') }}
+    from {{ ref('stg_kernel__money_rail_operations') }} as operations
     where
         direction = 'payout'
         and operation_state in ('submitted', 'confirmed')

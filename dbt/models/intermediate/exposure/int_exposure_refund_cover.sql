@@ -18,8 +18,8 @@ with links as (
             and links.source_id = receipts.receipt_id
     where
         links.source_type = 'receipt'
-        and links.verdict <> 'mismatch'
-        and receipts.verdict <> 'mismatch'
+        and {{ may_fund('links') }}
+        and {{ may_fund('receipts') }}
 ),
 
 -- Held money that went back to the payer never reached the party.
@@ -28,10 +28,10 @@ held_back as (
         tenant_id,
         receipt_hash,
         {{ sum_cents('amount_cents') }} as refunded_cents
-    from {{ ref('stg_kernel__settlement_adjustments') }}
+    from {{ ref('stg_kernel__settlement_adjustments') }} as adjustments
     where
         adjustment_kind = 'holdback_refund'
-        and verdict <> 'mismatch'
+        and {{ may_fund('adjustments') }}
     group by tenant_id, receipt_hash
 ),
 

@@ -11,7 +11,6 @@ joined as (
     select
         subjects.tenant_id,
         subjects.payout_key,
-        subjects.verdict,
         subjects.currency,
         subjects.gross_cents,
         evidence.as_of,
@@ -22,7 +21,9 @@ joined as (
         evidence.is_kernel_complete,
         evidence.manifest_status,
         bindings.links,
-        bindings.unverified_sources,
+        bindings.unverified_sources
+        + subjects.unvouched_inputs
+        + case when controls.is_kernel_unvouched then 1 else 0 end as unverified_sources,
         breaks.open_breaks,
         breaks.first_break_id,
         coalesce(breached.is_breached, false) as is_breached,
@@ -73,7 +74,7 @@ found as (
     ('EVIDENCE_STALE', 'is_stale', "coalesce(cast(evidence_at as " ~ dbt.type_string() ~ "), 'never read')", 'evidence_stale_minutes', 'coverage'),
     ('EVIDENCE_INCOMPLETE', 'not (is_stripe_complete and is_kernel_complete)',
         "case when not is_stripe_complete then 'rail incomplete' when not is_kernel_complete then 'kernel incomplete' else 'complete' end", "'complete'", 'coverage'),
-    ('EVIDENCE_UNVERIFIED', "manifest_status <> 'trusted' or verdict = 'mismatch' or unverified_sources > 0",
+    ('EVIDENCE_UNVERIFIED', "manifest_status <> 'trusted' or unverified_sources > 0",
         "manifest_status || ', ' || cast(unverified_sources as " ~ dbt.type_string() ~ ") || ' unverified sources'", "'trusted'", 'artifact verdicts'),
     ('OPEN_BREAK', 'open_breaks > 0', "case when open_breaks > 0 then coalesce(first_break_id, '') else 'none' end", "'none'", 'reconciliation'),
     ('DAILY_MISMATCH_THRESHOLD', 'is_breached', 'mismatches', "'threshold of the day'", 'reconciliation'),

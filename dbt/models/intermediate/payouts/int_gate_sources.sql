@@ -7,7 +7,8 @@ with links as (
         links.source_id,
         links.source_hash,
         links.amount_cents,
-        links.currency
+        links.currency,
+        links.may_fund
     from {{ ref('int_payout_links') }} as links
     inner join {{ ref('int_payout_states') }} as states
         on
@@ -31,12 +32,15 @@ final as (
         receipts.released_amount_cents,
         adjustments.adjustment_kind,
         -- Only receipts, adjustments and holds are artifacts with a hash of their own.
-        links.source_type not in ('receipt', 'adjustment', 'holdback')
-        or (
-            coalesce(verified.is_settled and verified.is_standing, false)
-            and (
-                links.source_hash is null
-                or links.source_hash = verified.source_hash
+        links.may_fund
+        and (
+            links.source_type not in ('receipt', 'adjustment', 'holdback')
+            or (
+                coalesce(verified.is_settled and verified.is_standing and verified.may_fund, false)
+                and (
+                    links.source_hash is null
+                    or links.source_hash = verified.source_hash
+                )
             )
         ) as is_verified
     from links

@@ -17,9 +17,10 @@ enabled as (
         tenant_id,
         account_id,
         max(updated_at) as enabled_at
-    from {{ ref('stg_kernel__connect_account_versions') }}
+    from {{ ref('stg_kernel__connect_account_versions') }} as versions
     where
-        coalesce(connect_status, 'active') = 'active'
+        {{ may_fund('versions') }}
+        and coalesce(connect_status, 'active') = 'active'
         and (kyb_last_synced_at is null or kyb_last_synced_at < updated_at)
     group by tenant_id, account_id
 ),

@@ -13,7 +13,7 @@ with links as (
     group by tenant_id, payout_key
 ),
 
--- The statement is found by its hash; one whose own hash lies proves nothing.
+-- The statement is found by its hash; one whose own hash lies proves nothing, and one that nobody vouches for funds nothing.
 statements as (
     select
         tenant_id,
@@ -26,8 +26,8 @@ statements as (
             when verdict <> 'mismatch'
                 then cast(payout_cents as {{ dbt.type_string() }}) || party_id || period || currency
         end) as variants,
-        count(case when verdict = 'mismatch' then 1 end) as lies
-    from {{ ref('stg_kernel__party_statements') }}
+        count(case when not {{ may_fund('statements') }} then 1 end) as unverified
+    from {{ ref('stg_kernel__party_statements') }} as statements
     group by tenant_id, artifact_hash
 ),
 
@@ -37,8 +37,11 @@ joined as (
         subjects.payout_key,
         subjects.is_paid,
         coalesce(links.links, 0) as links,
-        coalesce(links.unverified_links, 0) + coalesce(statements.lies, 0) as unverified_sources,
-        coalesce(links.unverified_cents, 0) as unverified_cents,
+        coalesce(links.unverified_links, 0) + coalesce(statements.unverified, 0) as unverified_sources,
+        case
+            when coalesce(links.links, 0) = 0 and statements.unverified > 0 then subjects.gross_cents
+            else coalesce(links.unverified_cents, 0)
+        end as unverified_cents,
         subjects.payout_key <> subjects.tenant_id || ':party:' || subjects.party_id
         || ':period:' || subjects.period || ':statement:' || subjects.statement_hash as is_key_wrong,
         coalesce(statements.variants, 0) > 0 as has_statement,

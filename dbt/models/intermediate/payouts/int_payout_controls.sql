@@ -3,6 +3,7 @@ with joined as (
     select
         scopes.*,
         kernel.tenant_id is not null as has_kernel_controls,
+        kernel.tenant_id is not null and not {{ may_fund('kernel') }} as is_kernel_unvouched,
         kernel.updated_at as kernel_updated_at,
         kernel.emergency_code,
         coalesce(kernel.real_money_enabled, false) as kernel_real_money,

@@ -5,8 +5,9 @@ with eligible as (
         account_id,
         party_id,
         transfers_enabled,
-        kyb_status
-    from {{ ref('stg_kernel__connect_accounts') }}
+        kyb_status,
+        {{ may_fund('accounts') }} as may_fund
+    from {{ ref('stg_kernel__connect_accounts') }} as accounts
     where
         coalesce(connect_status, 'active') = 'active'
         and coalesce(payouts_enabled, true)
@@ -17,7 +18,8 @@ party_accounts as (
         tenant_id,
         party_id,
         min(account_id) as account_id,
-        count(*) as accounts
+        count(*) as accounts,
+        count(case when may_fund then 1 end) as payable_accounts
     from eligible
     where party_id is not null
     group by tenant_id, party_id
@@ -38,7 +40,9 @@ final as (
     select
         subjects.tenant_id,
         subjects.payout_key,
-        case when party_accounts.accounts = 1 then party_accounts.account_id end as destination_account_id,
+        case
+            when party_accounts.accounts = 1 and party_accounts.payable_accounts = 1 then party_accounts.account_id
+        end as destination_account_id,
         coalesce(party_accounts.account_id, defaults.account_id) as kernel_account_id,
         coalesce(eligible.transfers_enabled, true)
         and coalesce(eligible.kyb_status, 'unknown') not in ('rejected', 'restricted')

@@ -6,6 +6,7 @@ with ranked as (
             partition by tenant_id, payout_key
             order by
                 case when verdict = 'mismatch' then 1 else 0 end asc nulls last,
+                case when is_vouched then 0 else 1 end asc nulls last,
                 generated_at desc nulls last,
                 artifact_id desc nulls last
         ) as latest_rank
@@ -31,6 +32,7 @@ final as (
         ranked.artifact_id,
         ranked.artifact_hash,
         ranked.verdict,
+        {{ may_fund('ranked') }} as may_fund,
         ranked.party_id,
         ranked.party_role,
         ranked.period,

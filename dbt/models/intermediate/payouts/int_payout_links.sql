@@ -6,5 +6,6 @@ select
     source_id,
     source_hash,
     amount_cents,
-    currency
-from {{ ref('stg_kernel__receipt_payout_links') }}
+    currency,
+    {{ may_fund('links') }} as may_fund
+from {{ ref('stg_kernel__receipt_payout_links') }} as links

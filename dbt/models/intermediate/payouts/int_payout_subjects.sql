@@ -18,6 +18,7 @@ identified as (
         instructions.*,
         requests.payout_key is not null as is_requested,
         requests.counterparty_ref as requested_ref,
+        requests.tenant_id is null or {{ may_fund('requests') }} as requests_may_fund,
         coalesce(requests.provider_id, states.operation_provider_id, sole_providers.provider_id) as provider_id,
         coalesce(states.operation_id, 'mop_' || instructions.payout_key) as operation_id,
         states.is_paid,
@@ -46,7 +47,18 @@ final as (
         coalesce(closes.close_status = 'CLOSED' and closes.closed_at <= run.as_of, false) as is_month_closed,
         profiles.payer,
         profiles.pay_from_period,
-        coalesce(profiles.payer = 'tieout' and identified.period >= profiles.pay_from_period, false) as is_ours_to_pay,
+        coalesce(
+            profiles.payer = 'tieout'
+            and identified.period >= profiles.pay_from_period
+            and {{ may_fund('profiles') }},
+            false
+        ) as is_ours_to_pay,
+        -- What bears on the payout beside its sources; an absent one has a condition of its own.
+        case when identified.may_fund then 0 else 1 end
+        + case when identified.requests_may_fund then 0 else 1 end
+        + case when providers.tenant_id is null or {{ may_fund('providers') }} then 0 else 1 end
+        + case when closes.tenant_id is null or {{ may_fund('closes') }} then 0 else 1 end
+        + case when profiles.tenant_id is null or {{ may_fund('profiles') }} then 0 else 1 end as unvouched_inputs,
         run.as_of,
         {{ add_minutes('run.as_of', 'run.decision_ttl_minutes') }} as expires_at
     from identified

@@ -10,7 +10,8 @@ owners as (
     select
         holds.tenant_id,
         holds.hold_hash,
-        min(agents.party_id) as party_id
+        min(agents.party_id) as party_id,
+        count(case when not {{ may_fund('agents') }} then 1 end) as unvouched_agents
     from holds
     inner join {{ ref('stg_kernel__party_agents') }} as agents
         on
@@ -41,6 +42,7 @@ final as (
         holds.hold_hash,
         holds.receipt_hash,
         owners.party_id,
+        {{ may_fund('holds') }} and coalesce(owners.unvouched_agents, 0) = 0 as may_fund,
         holds.currency,
         holds.held_amount_cents as hold_cents,
         holds.hold_status,

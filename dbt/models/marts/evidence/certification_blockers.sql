@@ -34,12 +34,50 @@ untrusted as (
     select
         tenant_id,
         'all' as period,
-        'EXPORT_UNVERIFIED' as blocker,
-        1 as blocked_items,
-        manifest_status as first_code,
-        coalesce(signer_keyid, 'none') as first_item
+        manifest_status as code,
+        coalesce(signer_keyid, 'none') as item
     from {{ ref('stg_kernel__export_manifests') }}
     where manifest_status <> 'trusted'
+
+    union all
+
+    -- What came in such an export stays unverified after a later one is signed, until that one carries it too.
+    select
+        unvouched.tenant_id,
+        unvouched.period,
+        'not_in_a_trusted_export' as code,
+        unvouched.artifact_type || '/' || unvouched.artifact_id as item
+    from {{ ref('int_unvouched_artifacts') }} as unvouched
+    inner join {{ ref('stg_kernel__export_manifests') }} as manifests
+        on unvouched.tenant_id = manifests.tenant_id
+    where manifests.manifest_status = 'trusted'
+),
+
+unverified_exports as (
+    select
+        tenant_id,
+        period,
+        'EXPORT_UNVERIFIED' as blocker,
+        count(*) as blocked_items,
+        min(code) as first_code,
+        min(item) as first_item
+    from untrusted
+    group by tenant_id, period
+),
+
+sources_left_open as (
+    select
+        tenant_id,
+        case when kernel_complete then 'stripe' else 'kernel' end as source
+    from {{ ref('int_source_completeness') }}
+    where not (kernel_complete and stripe_complete)
+
+    union all
+
+    select
+        tenant_id,
+        'stripe_report' as source
+    from {{ ref('int_refused_reports') }}
 ),
 
 incomplete as (
@@ -47,11 +85,11 @@ incomplete as (
         tenant_id,
         'all' as period,
         'SOURCE_INCOMPLETE' as blocker,
-        1 as blocked_items,
-        case when kernel_complete then 'stripe' else 'kernel' end as first_code,
-        case when kernel_complete then 'stripe' else 'kernel' end as first_item
-    from {{ ref('int_source_completeness') }}
-    where not (kernel_complete and stripe_complete)
+        count(*) as blocked_items,
+        min(source) as first_code,
+        min(source) as first_item
+    from sources_left_open
+    group by tenant_id
 ),
 
 final as (
@@ -59,7 +97,7 @@ final as (
     union all
     select * from unverified
     union all
-    select * from untrusted
+    select * from unverified_exports
     union all
     select * from incomplete
 )

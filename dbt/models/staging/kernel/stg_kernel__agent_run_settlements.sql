@@ -24,6 +24,7 @@ final as (
         updated_at,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

@@ -13,6 +13,7 @@ final as (
         currency,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

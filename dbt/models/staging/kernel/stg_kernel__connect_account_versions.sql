@@ -12,6 +12,8 @@ final as (
         kyb_disabled_reason,
         kyb_last_sync_at as kyb_last_synced_at,
         updated_at,
+        verdict,
+        coalesce(is_vouched, false) as is_vouched,
         batch_id,
         row_no
     from latest

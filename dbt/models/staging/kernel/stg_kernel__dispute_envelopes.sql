@@ -15,6 +15,7 @@ final as (
         envelope_hash,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from original
 )

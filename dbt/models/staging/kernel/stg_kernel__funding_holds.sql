@@ -22,6 +22,7 @@ final as (
         resolved_at,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

@@ -33,6 +33,7 @@ final as (
         chargeback_recovery_applied_cents,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

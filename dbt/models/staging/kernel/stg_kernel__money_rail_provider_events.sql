@@ -12,6 +12,7 @@ final as (
         original.at as occurred_at,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from original
 )

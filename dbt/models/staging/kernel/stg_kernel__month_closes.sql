@@ -10,6 +10,7 @@ final as (
         closed_at,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

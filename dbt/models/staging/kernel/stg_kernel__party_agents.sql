@@ -11,6 +11,7 @@ final as (
         valid_to,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

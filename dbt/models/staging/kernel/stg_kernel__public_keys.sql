@@ -9,6 +9,7 @@ final as (
         public_key_pem,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from latest
 )

@@ -18,6 +18,7 @@ final as (
         adjustment_hash,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from original
 )

@@ -21,6 +21,7 @@ final as (
         decision_hash,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from original
 )

@@ -24,6 +24,7 @@ final as (
         origin,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from original
 )

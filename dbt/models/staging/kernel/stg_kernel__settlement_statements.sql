@@ -14,6 +14,7 @@ final as (
         artifact_hash,
         artifact_sha256,
         verdict,
+        coalesce(is_vouched, false) as is_vouched,
         received_at
     from original
 )

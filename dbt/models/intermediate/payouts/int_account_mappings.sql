@@ -7,8 +7,9 @@ with versions as (
         case
             when coalesce(connect_status, 'active') = 'active' and coalesce(payouts_enabled, true)
                 then coalesce(party_id, '')
-        end as party_id
-    from {{ ref('stg_kernel__connect_account_versions') }}
+        end as party_id,
+        {{ may_fund('exported') }} as may_fund
+    from {{ ref('stg_kernel__connect_account_versions') }} as exported
 ),
 
 mapped as (
@@ -38,7 +39,7 @@ broken as (
     group by mapped.tenant_id, mapped.account_id
 ),
 
--- A sync dates the account anew and changes nobody's destination.
+-- A sync dates the account anew and changes nobody's destination; a version that nobody vouches for proves no age.
 final as (
     select
         mapped.tenant_id,
@@ -50,6 +51,7 @@ final as (
             mapped.tenant_id = versions.tenant_id
             and mapped.account_id = versions.account_id
             and mapped.party_id = versions.party_id
+            and versions.may_fund
     left join broken
         on
             mapped.tenant_id = broken.tenant_id

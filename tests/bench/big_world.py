@@ -307,13 +307,13 @@ select
     gross_cents as released_amount_cents, 0 as refunded_amount_cents, 100 as release_rate_pct,
     'USD' as currency, 'final' as finality_state, sold_at as settled_at, sold_at as created_at,
     sha256(receipt_id) as receipt_hash, 'export' as origin, sha256(receipt_id) as artifact_sha256,
-    'verified' as verdict
+    'verified' as verdict, true as is_vouched
 from sales
 """,
     ("kernel", "charge_links"): """
 select
     tenant_id, charge_id, party_id, 'receipt' as source_type, receipt_id as source_id,
-    gross_cents as amount_cents, 'USD' as currency, 'unhashed' as verdict
+    gross_cents as amount_cents, 'USD' as currency, 'unhashed' as verdict, true as is_vouched
 from sales
 where sale_rest <> 11
 """,
@@ -321,13 +321,13 @@ where sale_rest <> 11
 select
     tenant_id, payout_key, 'receipt' as source_type, receipt_id as source_id,
     sha256(receipt_id) as source_hash, gross_cents as amount_cents, 'USD' as currency,
-    'unhashed' as verdict
+    'unhashed' as verdict, true as is_vouched
 from sales
 where payout_rest <> 7
 union all
 select
     tenant_id, payout_key, 'fee', 'fee_' || receipt_id, sha256(receipt_id),
-    -platform_fee_cents, 'USD', 'unhashed'
+    -platform_fee_cents, 'USD', 'unhashed', true
 from sales
 where payout_rest <> 7
 """,
@@ -337,7 +337,7 @@ select
     period, 'settledAt' as basis, 'USD' as currency, payout_cents, 0 as fees_cents,
     0 as credits_cents, payout_cents as net_cents, 0 as balance_delta_cents,
     closed_at as generated_at, sha256('statement' || payout_no) as artifact_hash,
-    sha256('statement' || payout_no) as artifact_sha256, 'verified' as verdict
+    sha256('statement' || payout_no) as artifact_sha256, 'verified' as verdict, true as is_vouched
 from payouts
 where payout_rest <> 7
 """,
@@ -347,7 +347,7 @@ select
     payout_key, payout_cents as amount_cents, 'USD' as currency,
     sha256('statement' || payout_no) as statement_hash, closed_at as generated_at,
     sha256('payout' || payout_no) as artifact_hash,
-    sha256('payout' || payout_no) as artifact_sha256, 'verified' as verdict
+    sha256('payout' || payout_no) as artifact_sha256, 'verified' as verdict, true as is_vouched
 from payouts
 where payout_rest <> 7
 """,
@@ -355,13 +355,13 @@ where payout_rest <> 7
 select distinct
     tenant_id, account_id, party_id, 'operator' as party_role, true as payouts_enabled,
     true as transfers_enabled, 'active' as status, 'verified' as kyb_status,
-    timestamp '2025-11-01' as updated_at, 'unhashed' as verdict
+    timestamp '2025-11-01' as updated_at, 'unhashed' as verdict, true as is_vouched
 from payouts
 """,
     ("kernel", "tenant_profiles"): """
 select distinct
     tenant_id, 'platform' as merchant_of_record, 'separate' as charge_model, 'kernel' as payer,
-    'unhashed' as verdict
+    'unhashed' as verdict, true as is_vouched
 from payouts
 """,
     ("kernel", "export_manifests"): f"""

@@ -64,20 +64,20 @@ def forged_successors(world: World) -> None:
 
 @planted
 def forged_relief(world: World) -> None:
-    for tenant, held in (("t_held_back", True), ("t_held_back_stray", False)):
+    for tenant, held in (("t_hold_signed", True), ("t_held_back_stray", False)):
         partner = Partner(world, tenant)
         partner.sale("a", 10_000)
         partner.dispute("a", 4000, fee=0)
         partner.hold("h", 1500, held_of="a")
         if not held:
             _disown(world, tenant, "funding_holds")
-    for tenant, signed in (("t_covered", True), ("t_covered_stray", False)):
+    for tenant, signed in (("t_cover_signed", True), ("t_covered_stray", False)):
         partner = Partner(world, tenant)
         partner.sale("a", 10_000, released=9000, status="released")
         partner.refund("a", 1000, at=AS_OF - 9 * DAY)
         if not signed:
             _disown(world, tenant, "settlement_receipts")
-    for tenant, signed in (("t_netting", True), ("t_netting_stray", False)):
+    for tenant, signed in (("t_netting_signed", True), ("t_netting_stray", False)):
         partner = Partner(world, tenant)
         key = partner.pay(8000, period="2026-02")
         partner.dispute("pa_2026-02_USD", 4000, fee=0, at=AS_OF - 40 * DAY, status="lost")
@@ -85,12 +85,12 @@ def forged_relief(world: World) -> None:
         partner.operation(key, 5000, "confirmed", metadata=recovered)
         if not signed:
             _disown(world, tenant, "money_rail_operations")
-    owed = Partner(world, "t_owed")
+    owed = Partner(world, "t_owed_signed")
     owed.sale("a", 10_000)
     owed.dispute("a", 4000, fee=0)
     link = {"chargeId": owed.charge_id("a"), "sourceType": "receipt", "currency": "USD"}
     other = {**link, "partyId": "pb", "sourceId": "rcpt_b", "amountCents": 90_000}
-    world.artifact("charge_links", "t_owed", other, is_vouched=False)
+    world.artifact("charge_links", "t_owed_signed", other, is_vouched=False)
 
 
 @pytest.mark.parametrize("table", BEARING)
@@ -121,9 +121,9 @@ def test_unsigned_controls_of_a_later_date_disarm_nothing(warehouse: Warehouse) 
 @pytest.mark.parametrize(
     ("signed", "stray", "column", "amounts"),
     [
-        ("t_held_back", "t_held_back_stray", "uncovered_cents", (2500, 4000)),
-        ("t_covered", "t_covered_stray", "outstanding_cents", (0, 1000)),
-        ("t_netting", "t_netting_stray", "outstanding_cents", (1000, 4000)),
+        ("t_hold_signed", "t_held_back_stray", "uncovered_cents", (2500, 4000)),
+        ("t_cover_signed", "t_covered_stray", "outstanding_cents", (0, 1000)),
+        ("t_netting_signed", "t_netting_stray", "outstanding_cents", (1000, 4000)),
     ],
 )
 def test_what_nobody_signed_lessens_no_exposure(
@@ -134,7 +134,7 @@ def test_what_nobody_signed_lessens_no_exposure(
 
 
 def test_an_unsigned_link_takes_no_share_of_a_partys_debt(warehouse: Warehouse) -> None:
-    assert _exposure(warehouse, "t_owed", "outstanding_cents") == 4000
+    assert _exposure(warehouse, "t_owed_signed", "outstanding_cents") == 4000
 
 
 def _exposure(warehouse: Warehouse, tenant: str, column: str) -> int:

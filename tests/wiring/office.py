@@ -28,6 +28,7 @@ from ingest.payouts.journal import Journal
 from ingest.payouts.judging import SubmissionResult
 from ingest.simulator.faults import Faults
 from ingest.simulator.http import Server
+from tests.kernel.conftest import Kernel
 from tests.simulator.rail_world import START, day, new_rail
 
 KEY = "sk_test_office"
@@ -134,14 +135,18 @@ class Office:
         for name, artifact in artifacts.items():
             line = json.dumps(artifact, sort_keys=True, separators=(",", ":"))
             (folder / f"{name}.jsonl").write_text(line + "\n")
+        Kernel(self.exports).sign(
+            tenant=TENANT, exportedThrough=f"{self.now:%Y-%m-%dT%H:%M:%S.000Z}"
+        )
 
     def land(self) -> None:
         """Lands the export and the operator lines, as a run would before it decides."""
+        signer = Kernel(self.exports).signer
         land_kernel(
             root=str(self.exports),
             landing=self.session.landing,
             verifier=KernelArtifacts(),
-            trusted_keys={},
+            trusted_keys={signer.keyid: public_key_pem(signer.public_key).encode()},
             now=self.now,
         )
         land_controls(self.session, self.now, new_batch_id(self.now, "office"))

@@ -162,3 +162,14 @@ def test_dry_run_asks_the_rail_nothing_and_reads_controls_again(office: Office) 
     states = {result.payout_key: result.state for result in office.enforce()}
     assert sorted(states.values()) == ["dry_run", "held"]
     assert office.paid() == []
+
+
+def test_a_profile_that_no_trusted_key_vouches_for_makes_nobody_the_payer(office: Office) -> None:
+    (office.exports / TENANT / "manifest.dsse.json").unlink()
+    profiles = office.session.home.root / "landing/kernel/tenant_profiles"
+    for path in profiles.glob("2*"):
+        path.unlink()
+    office.land()
+    (result,) = office.pay(payout())
+    assert (result.state, result.codes) == ("refused", ("PAYER_NOT_TIEOUT",))
+    assert office.paid() == []

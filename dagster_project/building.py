@@ -22,6 +22,7 @@ from ingest.errors import TieoutError
 __all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file"]
 
 ACTS: Final = "tag:acts"
+TESTS_OF_VIEWS: Final = "test_type:generic,config.materialized:view"
 MAX_MESSAGE: Final = 400
 _GOOD: Final = frozenset({"success", "pass", "no-op"})
 
@@ -100,6 +101,7 @@ def build(
     acts: bool = False,
     known_at: datetime | None = None,
     models: Sequence[str] = (),
+    thorough: bool = False,
     parsed_by: Home | None = None,
     on_node: Callable[[str], None] | None = None,
 ) -> BuildResult:
@@ -113,6 +115,8 @@ def build(
         acts: Build `tag:acts` alone, into the warehouse that the run built before.
         known_at: Later cut-off for acts of the run itself; the run's own when None.
         models: Build only these and what they rest on, without their tests.
+        thorough: Also test views by themselves. A run tests what it keeps: what a view gives is
+            tested in the table that reads it, and testing it alone computes it once more.
         parsed_by: A home whose parsed project serves this one too.
         on_node: Called with the name of each finished node.
 
@@ -131,6 +135,8 @@ def build(
         for file in home.warehouse.glob("*.duckdb*"):
             file.unlink()
     chosen = ["--select", ACTS] if acts else []
+    if not thorough:
+        chosen += ["--exclude", TESTS_OF_VIEWS]
     if models:
         chosen = ["--select", *models, "--exclude-resource-type", "test"]
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]

@@ -59,9 +59,14 @@ class WarehouseTranslator(DagsterDbtTranslator):
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetCheckSpec | None:
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
-        generic = self.get_resource_props(manifest, unique_id).get("test_metadata")
+        test = self.get_resource_props(manifest, unique_id)
+        generic = test.get("test_metadata")
         if spec is None or not generic:
             return spec
+        # No run tests a view (`building.TESTS_OF_VIEWS`): its check would be due for ever.
+        tested = manifest["nodes"].get(test.get("attached_node")) or {}
+        if tested.get("config", {}).get("materialized") == "view":
+            return None
         # dbt spells all arguments into a generic test's name; test and column say enough.
         column = generic["kwargs"].get("column_name")
         name = f"{generic['name']}_{column}" if column else str(generic["name"])

@@ -85,7 +85,7 @@ def build_world(world: World, root: Path, *, now: datetime, run_id: str = "test"
     )
     landing.pin(run_id=run_id, known_at=now)
     run = Run(run_id=run_id, as_of=now, known_at=now, started_at=now)
-    building.build(home, run).require_good()
+    building.build(home, run, thorough=True).require_good()
     connection = duckdb.connect(os.fspath(home.warehouse / "warehouse.duckdb"), read_only=True)
     connection.execute(
         f"attach if not exists '{home.warehouse / 'work.duckdb'}' as work (read_only)"

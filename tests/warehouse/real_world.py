@@ -180,7 +180,9 @@ def build_real(root: Path, shared: Path | None) -> RealInput:
             now=now,
         )
     landing.pin(run_id="real", known_at=NOW)
-    building.build(home, Run("real", as_of=NOW, known_at=NOW, started_at=NOW)).require_good()
+    building.build(
+        home, Run("real", as_of=NOW, known_at=NOW, started_at=NOW), thorough=True
+    ).require_good()
     connection = duckdb.connect(str(home.warehouse / "warehouse.duckdb"), read_only=True)
     connection.execute(f"attach '{home.warehouse / 'work.duckdb'}' as work (read_only)")
     return RealInput(connection)

@@ -173,6 +173,20 @@ def test_dagster_shows_the_run_its_checks_and_each_packet(demo_home: Path) -> No
         assert published is not None
 
 
+def test_a_run_evaluates_every_check_it_plans(demo_home: Path) -> None:
+    import dagster as dg
+
+    def checks(instance: dg.DagsterInstance, kind: dg.DagsterEventType) -> set[dg.AssetCheckKey]:
+        (run,) = instance.get_runs()
+        events = [log.dagster_event for log in instance.all_logs(run.run_id, of_type={kind})]
+        return {event.event_specific_data.asset_check_key for event in events if event}  # type: ignore[union-attr]
+
+    with dg.DagsterInstance.from_config(str(demo_home / "dagster")) as instance:
+        planned = checks(instance, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
+        assert len(planned) > 100
+        assert checks(instance, dg.DagsterEventType.ASSET_CHECK_EVALUATION) == planned
+
+
 def test_nothing_personal_of_the_demo_customers_is_anywhere_under_the_home(demo_home: Path) -> None:
     # The simulator's own folder is the outside world: it is where the personal data comes from.
     traces = ("juniper crescent", "wexholm", "customers.example", "fpplanted", "+1 555 01")

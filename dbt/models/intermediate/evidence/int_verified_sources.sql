@@ -27,6 +27,7 @@ sources as (
         on
             receipts.tenant_id = runs.tenant_id
             and receipts.run_id = runs.run_id
+            and runs.receipts_of_run > 1
     where receipts.verdict <> 'mismatch'
 
     union all

@@ -1,4 +1,5 @@
 -- grain: one party that was paid out of a disputed or refunded platform charge by a transfer bound to that charge
+{{ config(materialized='view') }}
 with touched as (
     select charge_id
     from {{ ref('stg_stripe__disputes') }}

@@ -1,4 +1,5 @@
 -- grain: one tenant that claims charges which another tenant claims too: the debt standing on those charges
+{{ config(materialized='view') }}
 with contested as (
     select links.charge_id
     from {{ ref('stg_kernel__charge_links') }} as links

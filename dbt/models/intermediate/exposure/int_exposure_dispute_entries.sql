@@ -1,5 +1,6 @@
 -- grain: one effect (principal or fee) of one dispute balance transaction on one party
 -- The slices of one charge are cut by cumulative rounding: they always add up to the whole.
+{{ config(materialized='view') }}
 with shared as (
     select
         withdrawn.dispute_id,

@@ -1,4 +1,5 @@
 -- grain: one balance transaction of a platform dispute, with the dispute it belongs to
+{{ config(materialized='view') }}
 with listed as (
     select
         dispute_id,

@@ -1,4 +1,5 @@
 -- grain: one party (null: unattributed) of a tenant in one currency and month, from its first activity on
+{{ config(materialized='view') }}
 with parties as (
     select
         exposure_key,

@@ -1,5 +1,6 @@
 -- grain: one payout that kept money back to recover a debt and was paid, or is bound to be
 -- A recovery can also be a link inside the instruction itself.
+{{ config(materialized='view') }}
 with linked as (
     select
         links.tenant_id,

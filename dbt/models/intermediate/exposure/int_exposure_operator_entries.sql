@@ -1,4 +1,5 @@
 -- grain: one posting of a write-off or repayment of a party's debt; those of a break belong to the open items
+{{ config(materialized='view') }}
 with final as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one payout that was paid or is bound to be, with what its operation or journal line recovered
+{{ config(materialized='view') }}
 with operations as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one party (null: unattributed) of a tenant in one currency that has any activity
+{{ config(materialized='view') }}
 with active as (
     select
         tenant_id,

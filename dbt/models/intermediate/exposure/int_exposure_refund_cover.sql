@@ -1,4 +1,5 @@
 -- grain: one refunded platform charge of a tenant in one currency: what the kernel already refunded itself
+{{ config(materialized='view') }}
 with links as (
     select distinct
         links.tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one refund on one party, as far as it goes beyond what the kernel refunded out of unreleased money
+{{ config(materialized='view') }}
 with refunds as (
     select
         refunds.charge_id,

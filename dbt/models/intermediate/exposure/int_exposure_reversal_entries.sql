@@ -1,4 +1,5 @@
 -- grain: one transfer reversal, as far as it took back money that was rightly paid
+{{ config(materialized='view') }}
 with reversals as (
     select
         reversals.transfer_reversal_id,

@@ -1,4 +1,5 @@
 -- grain: one tenant: debt that reaches none of its parties, on its own charges or on contested ones
+{{ config(materialized='view') }}
 with final as (
     select
         tenant_id,

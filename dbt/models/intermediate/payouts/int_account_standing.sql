@@ -1,4 +1,5 @@
 -- grain: one account at the rail, with its standing by today's fields
+{{ config(materialized='view') }}
 with stated as (
     select
         account_id,

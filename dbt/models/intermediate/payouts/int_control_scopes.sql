@@ -1,4 +1,5 @@
 -- grain: one provider of a tenant, and per tenant one row without a provider
+{{ config(materialized='view') }}
 with scopes as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one payout instruction: whether anything but a sum stands against it, and since when it is payable
+{{ config(materialized='view') }}
 with conditions as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one payout instruction and one condition of the original's list that looks at no other payout
+{{ config(materialized='view') }}
 with joined as (
     select
         subjects.*,

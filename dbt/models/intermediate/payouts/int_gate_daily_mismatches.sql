@@ -1,4 +1,5 @@
 -- grain: one tenant with breaks that appeared today: whether they go above a threshold of the day
+{{ config(materialized='view') }}
 with today as (
     select
         breaks.tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one payout instruction and one of our conditions on evidence and reconciliation
+{{ config(materialized='view') }}
 with limits as (
     select
         max(case when setting = 'kernel_controls_max_age_minutes' then setting_value end) as controls_age_minutes,

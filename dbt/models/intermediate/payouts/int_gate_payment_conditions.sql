@@ -1,4 +1,5 @@
 -- grain: one payout instruction and one of our conditions on its destination, its sources and its payment
+{{ config(materialized='view') }}
 with joined as (
     select
         subjects.*,

@@ -1,4 +1,5 @@
 -- grain: one payout instruction and one condition that depends on the payouts before it
+{{ config(materialized='view') }}
 with joined as (
     select
         sequence.tenant_id,

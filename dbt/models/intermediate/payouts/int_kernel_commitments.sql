@@ -1,4 +1,5 @@
 -- grain: one provider of a tenant: what the original counts against its daily limit today
+{{ config(materialized='view') }}
 with final as (
     select
         operations.tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one payout instruction with all that the original's enqueue call would look at
+{{ config(materialized='view') }}
 with final as (
     select
         subjects.*,

@@ -1,4 +1,5 @@
 -- grain: one connected account of a tenant that people disabled and people have not enabled again
+{{ config(materialized='view') }}
 with disabled as (
     select
         tenant_id,

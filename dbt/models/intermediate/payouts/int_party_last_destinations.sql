@@ -1,4 +1,5 @@
 -- grain: one party of a tenant that was ever paid: where its money went last
+{{ config(materialized='view') }}
 with paid_before as (
     select
         operations.tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one party of a tenant: what enforcement recovered and no live operation of the kernel says
+{{ config(materialized='view') }}
 with final as (
     select
         journal.tenant_id,

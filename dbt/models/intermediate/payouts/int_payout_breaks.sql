@@ -1,4 +1,5 @@
 -- grain: one payout instruction: open breaks at or above materiality that bear on it
+{{ config(materialized='view') }}
 with material as (
     select *
     from {{ ref('int_gate_breaks') }}

@@ -1,4 +1,5 @@
 -- grain: one tenant: how fresh and how complete the evidence behind its payouts is
+{{ config(materialized='view') }}
 with tenants as (
     select distinct tenant_id
     from {{ ref('int_payout_subjects') }}

@@ -1,4 +1,5 @@
 -- grain: one source of a payout as its link states it, read once for everything that asks about sources
+{{ config(materialized='view') }}
 select
     tenant_id,
     payout_key,

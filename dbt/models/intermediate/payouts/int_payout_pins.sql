@@ -1,4 +1,5 @@
 -- grain: one payout instruction of a tenant whose operators pinned accounts: whether its party's own account is the one
+{{ config(materialized='view') }}
 with accounts as (
     select
         tenant_id,

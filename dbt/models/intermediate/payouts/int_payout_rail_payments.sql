@@ -1,4 +1,5 @@
 -- grain: one payout key of a tenant for which the rail shows at least one transfer, whoever made it
+{{ config(materialized='view') }}
 with matched as (
     select
         tenant_id,

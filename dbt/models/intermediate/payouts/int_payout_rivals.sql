@@ -1,4 +1,5 @@
 -- grain: one open payout instruction: other instructions for the same money
+{{ config(materialized='view') }}
 with open_payouts as (
     select
         tenant_id,

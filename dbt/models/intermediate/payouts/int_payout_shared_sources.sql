@@ -1,4 +1,5 @@
 -- grain: one open payout and one other payout that consumes a source of it: paid, or open for another month or party
+{{ config(materialized='view') }}
 with open_payouts as (
     select
         tenant_id,

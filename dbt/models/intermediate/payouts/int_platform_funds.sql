@@ -1,4 +1,5 @@
 -- grain: one currency: what the platform account had available when last read, less what left since
+{{ config(materialized='view') }}
 with readings as (
     select
         balances.currency,

@@ -1,4 +1,5 @@
 -- grain: one receipt whose whole amount went back to the payer, in the kernel or at the rail
+{{ config(materialized='view') }}
 with in_kernel as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one tenant: the strictest exposure policy over its providers
+{{ config(materialized='view') }}
 select
     tenant_id,
     case min(case policy_mode when 'hold' then 1 when 'net' then 2 else 3 end)

@@ -1,4 +1,5 @@
 -- grain: one open payout key that more than one unreferenced transfer could settle, or that shares its only one
+{{ config(materialized='view') }}
 with matched as (
     select
         tenant_id,

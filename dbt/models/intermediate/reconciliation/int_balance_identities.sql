@@ -1,4 +1,5 @@
 -- grain: one account, balance type, currency and identity (I3): what the rail states beside the sum of its movements
+{{ config(materialized='view') }}
 with ranked as (
     select
         account_id,

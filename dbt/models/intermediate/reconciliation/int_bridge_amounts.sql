@@ -1,4 +1,5 @@
 -- grain: one signed amount of the bridge before it is summed: what the kernel says, then what explains the rail
+{{ config(materialized='view') }}
 with collections as (
     select
         tenant_id,

@@ -5,8 +5,8 @@ with linked as (
         min(tenant_id) as tenant_id,
         min(party_id) as party_id,
         min(source_id) as source_id,
-        count(distinct tenant_id) as tenants,
-        count(distinct party_id) as parties
+        max(tenant_id) as last_tenant_id,
+        max(party_id) as last_party_id
     from {{ ref('stg_kernel__charge_links') }}
     group by charge_id
 ),
@@ -15,10 +15,10 @@ final as (
     select
         charge_id,
         tenant_id,
-        case when parties = 1 then party_id end as party_id,
+        case when party_id = last_party_id then party_id end as party_id,
         source_id
     from linked
-    where tenants = 1
+    where tenant_id = last_tenant_id
 )
 
 select *

@@ -1,4 +1,5 @@
 -- grain: one tenant with enough cleared payouts: by how many days after an instruction nearly all of them had cleared
+{{ config(materialized='view') }}
 with lags as (
     select
         allocations.tenant_id,

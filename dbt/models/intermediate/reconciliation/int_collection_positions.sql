@@ -1,5 +1,10 @@
 -- grain: one charge of a tenant in one currency that the kernel or the rail knows: expected, collected, open
-with collected as (
+with expectations as (
+    select *
+    from {{ ref('int_expected_collections') }}
+),
+
+collected as (
     select
         object_id as charge_id,
         claimed_currency as currency,
@@ -20,7 +25,7 @@ other_currency as (
         expected.charge_id,
         expected.currency,
         min(collected.currency) as collected_currency
-    from {{ ref('int_expected_collections') }} as expected
+    from expectations as expected
     inner join collected
         on
             expected.charge_id = collected.charge_id
@@ -38,7 +43,7 @@ joined as (
         owners.charge_id is null as is_contested,
         coalesce(completeness.stripe_complete, false) as stripe_complete,
         run.as_of
-    from {{ ref('int_expected_collections') }} as expected
+    from expectations as expected
     cross join {{ ref('stg_tieout__run') }} as run
     -- A charge that two tenants claim backs neither: one receipt a charge, once.
     left join {{ ref('int_charge_owners') }} as owners

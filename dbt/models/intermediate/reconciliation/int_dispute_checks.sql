@@ -1,4 +1,5 @@
 -- grain: one dispute of the platform whose status and money disagree
+{{ config(materialized='view') }}
 with movements as (
     select
         account_id,

@@ -1,4 +1,5 @@
 -- grain: one charge of a tenant in one currency: what its receipts say the customer paid
+{{ config(materialized='view') }}
 with final as (
     select
         sources.tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one item open now, or open in the publication before; an item leaves only when its sources were read again
+{{ config(materialized='view') }}
 with found as (
     select
         items.break_id,

@@ -1,4 +1,5 @@
 -- grain: one kernel artifact that another artifact of the kernel contradicts, where no payout item says so already
+{{ config(materialized='view') }}
 with receipts as (
     select *
     from {{ ref('stg_kernel__settlement_receipts') }}

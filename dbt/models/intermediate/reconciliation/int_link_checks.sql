@@ -1,10 +1,15 @@
 -- grain: one link of a payout whose amount or currency is not its source's, or a source that two payouts use up
+{{ config(materialized='view') }}
 with links as (
     select
         links.tenant_id,
         links.payout_key,
         links.source_type,
         links.source_id,
+        case
+            when links.source_type = 'receipt' then links.source_id
+            when links.source_type = 'fee' and substr(links.source_id, 1, 4) = 'fee_' then substr(links.source_id, 5)
+        end as receipt_id,
         links.amount_cents,
         links.currency,
         expected.party_id,
@@ -20,30 +25,26 @@ with links as (
     where links.verdict <> 'mismatch'
 ),
 
-sources as (
+-- A receipt backs two kinds of links: what its party gets, and the fee that is taken off it.
+of_receipts as (
     select
-        tenant_id,
-        'receipt' as source_type,
-        receipt_id as source_id,
-        released_amount_cents as amount_cents,
-        currency
-    from {{ ref('stg_kernel__settlement_receipts') }}
-    where verdict <> 'mismatch'
-
-    union all
-
-    select
-        receipts.tenant_id,
-        'fee' as source_type,
-        'fee_' || receipts.receipt_id as source_id,
-        {{ share_of('receipts.released_amount_cents', 'run.platform_fee_bps', '10000') }} as amount_cents,
-        receipts.currency
-    from {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        links.*,
+        case
+            when links.source_type = 'fee'
+                then {{ share_of('receipts.released_amount_cents', 'run.platform_fee_bps', '10000') }}
+            else receipts.released_amount_cents
+        end as source_cents,
+        receipts.currency as source_currency
+    from links
     cross join {{ ref('stg_tieout__run') }} as run
+    inner join {{ ref('stg_kernel__settlement_receipts') }} as receipts
+        on
+            links.tenant_id = receipts.tenant_id
+            and links.receipt_id = receipts.receipt_id
     where receipts.verdict <> 'mismatch'
+),
 
-    union all
-
+others as (
     select
         tenant_id,
         'adjustment' as source_type,
@@ -64,26 +65,38 @@ sources as (
     from {{ ref('int_hold_positions') }}
 ),
 
+sourced as (
+    select *
+    from of_receipts
+
+    union all
+
+    select
+        links.*,
+        others.amount_cents as source_cents,
+        others.currency as source_currency
+    from links
+    inner join others
+        on
+            links.tenant_id = others.tenant_id
+            and links.source_type = others.source_type
+            and links.source_id = others.source_id
+),
+
 -- A sum that is wrong, or a fee that is wrong in sum, has its name at the payout; this finds what offsets there.
 compared as (
     select
-        links.*,
-        'link_' || links.source_type as check_kind,
-        sources.amount_cents as source_cents,
+        *,
+        'link_' || source_type as check_kind,
         case
-            when sources.currency <> links.currency then 'CURRENCY_MISMATCH'
-            when abs(links.amount_cents) = sources.amount_cents then null
-            when links.source_type = 'fee' then 'FEE_VARIANCE'
-            when links.source_type in ('holdback', 'adjustment') then 'HOLDBACK_VARIANCE'
-            when abs(links.amount_cents) > sources.amount_cents then 'AMOUNT_OVER'
+            when source_currency <> currency then 'CURRENCY_MISMATCH'
+            when abs(amount_cents) = source_cents then null
+            when source_type = 'fee' then 'FEE_VARIANCE'
+            when source_type in ('holdback', 'adjustment') then 'HOLDBACK_VARIANCE'
+            when abs(amount_cents) > source_cents then 'AMOUNT_OVER'
             else 'AMOUNT_UNDER'
         end as reason_code
-    from links
-    inner join sources
-        on
-            links.tenant_id = sources.tenant_id
-            and links.source_type = sources.source_type
-            and links.source_id = sources.source_id
+    from sourced
 ),
 
 differing as (
@@ -104,24 +117,44 @@ differing as (
         and (compared.reason_code <> 'FEE_VARIANCE' or checks.payout_key is null)
 ),
 
-shared as (
-    select
-        tenant_id,
-        source_type,
-        source_id,
-        max(payout_key) as payout_key,
-        max(party_id) as party_id,
-        max(period) as period,
-        min(currency) as currency,
-        max(generated_at) as generated_at,
-        max(amount_cents) as source_cents,
-        {{ sum_cents('amount_cents') }} as amount_cents
+consuming as (
+    select *
     from links
     where
         source_type in ('receipt', 'adjustment', 'holdback')
         and amount_cents > 0
+),
+
+repeated as (
+    select
+        tenant_id,
+        source_type,
+        source_id
+    from consuming
     group by tenant_id, source_type, source_id
     having count(*) > 1
+),
+
+-- Few sources are named twice, so only theirs are added up.
+shared as (
+    select
+        consuming.tenant_id,
+        consuming.source_type,
+        consuming.source_id,
+        max(consuming.payout_key) as payout_key,
+        max(consuming.party_id) as party_id,
+        max(consuming.period) as period,
+        min(consuming.currency) as currency,
+        max(consuming.generated_at) as generated_at,
+        max(consuming.amount_cents) as source_cents,
+        {{ sum_cents('consuming.amount_cents') }} as amount_cents
+    from consuming
+    inner join repeated
+        on
+            consuming.tenant_id = repeated.tenant_id
+            and consuming.source_type = repeated.source_type
+            and consuming.source_id = repeated.source_id
+    group by consuming.tenant_id, consuming.source_type, consuming.source_id
 ),
 
 final as (

@@ -1,4 +1,5 @@
 -- grain: one tenant, period and currency: gross money by what it maps to, and the lowest level in use
+{{ config(materialized='view') }}
 with payouts as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one balance transaction whose fee has lines
+{{ config(materialized='view') }}
 select
     account_id,
     balance_transaction_id,

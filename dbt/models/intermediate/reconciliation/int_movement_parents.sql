@@ -1,4 +1,5 @@
 -- grain: one platform movement with what the kernel knows of the charge or transfer behind it
+{{ config(materialized='view') }}
 with movements as (
     select *
     from {{ ref('int_movements_linked') }}

@@ -1,4 +1,5 @@
 -- grain: one charge, transfer or refund whose own word about what was given back differs from the parts
+{{ config(materialized='view') }}
 with refunds as (
     select
         account_id,

@@ -1,4 +1,5 @@
 -- grain: one object of an account that says a balance transaction moved it: what it says, and what the balance says
+{{ config(materialized='view') }}
 with moved as (
     select
         account_id,

@@ -1,4 +1,5 @@
 -- grain: one automatic bank payout whose members do not sum to nought, or a failed one whose money did not come back
+{{ config(materialized='view') }}
 with members as (
     select
         account_id,

@@ -22,13 +22,7 @@ shares as (
         sources.source_id,
         {{ share_of('sources.amount_cents', 'transfers.before_cents + transfers.allocated_cents', 'transfers.expected_cents') }}
         - {{ share_of('sources.amount_cents', 'transfers.before_cents', 'transfers.expected_cents') }} as share_cents,
-        row_number() over (
-            partition by transfers.transfer_id
-            order by
-                sources.amount_cents desc nulls last,
-                sources.source_type asc nulls last,
-                sources.source_id asc nulls last
-        ) as source_rank
+        sources.amount_cents as source_cents
     from transfers
     inner join {{ ref('int_payout_sources') }} as sources
         on
@@ -42,6 +36,26 @@ rounding as (
         max(allocated_cents) - {{ sum_cents('share_cents') }} as rest_cents
     from shares
     group by transfer_id
+    having max(allocated_cents) <> {{ sum_cents('share_cents') }}
+),
+
+-- Few transfers leave a rest, so only their sources are ranked; the largest takes it.
+ranked as (
+    select
+        shares.transfer_id,
+        shares.source_type,
+        shares.source_id,
+        rounding.rest_cents,
+        row_number() over (
+            partition by shares.transfer_id
+            order by
+                shares.source_cents desc nulls last,
+                shares.source_type asc nulls last,
+                shares.source_id asc nulls last
+        ) as source_rank
+    from shares
+    inner join rounding
+        on shares.transfer_id = rounding.transfer_id
 ),
 
 final as (
@@ -51,11 +65,14 @@ final as (
         shares.payout_key,
         shares.source_type,
         shares.source_id,
-        shares.share_cents
-        + case when shares.source_rank = 1 then rounding.rest_cents else 0 end as allocated_cents
+        shares.share_cents + coalesce(ranked.rest_cents, 0) as allocated_cents
     from shares
-    inner join rounding
-        on shares.transfer_id = rounding.transfer_id
+    left join ranked
+        on
+            shares.transfer_id = ranked.transfer_id
+            and shares.source_type = ranked.source_type
+            and shares.source_id = ranked.source_id
+            and ranked.source_rank = 1
 )
 
 select *

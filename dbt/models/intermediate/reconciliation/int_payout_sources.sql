@@ -1,4 +1,5 @@
 -- grain: one source of a payout key, at the best level it maps to; the sources of a payout sum to its instruction
+{{ config(materialized='view') }}
 with linked as (
     select
         links.tenant_id,

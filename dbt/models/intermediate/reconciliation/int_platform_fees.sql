@@ -1,4 +1,5 @@
 -- grain: one payout key with fee links: what was withheld beyond the platform's fee on the receipts it pays
+{{ config(materialized='view') }}
 with fee_links as (
     select
         links.tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one receipt, adjustment or hold: what the party may get of it, what is held, instructed and paid
+{{ config(materialized='view') }}
 with payments as (
     select
         payments.*,
@@ -45,7 +46,7 @@ charge_parties as (
         min(party_id) as party_id
     from {{ ref('int_charge_sources') }}
     group by tenant_id, receipt_id
-    having count(distinct party_id) = 1
+    having min(party_id) = max(party_id)
 ),
 
 receipts as (

@@ -54,6 +54,7 @@ shares as (
     select
         shares.tenant_id,
         shares.payout_key,
+        shares.transfer_id,
         shares.source_type,
         shares.source_id,
         shares.allocated_cents,
@@ -71,16 +72,47 @@ shares as (
         on shares.transfer_id = odd_cents.transfer_id
 ),
 
-paid as (
+-- Few payouts went out in parts, so only those are added up.
+parts as (
     select
         tenant_id,
         payout_key,
-        source_type,
-        source_id,
-        {{ sum_cents('allocated_cents') }} as paid_cents,
-        {{ sum_cents('reversed_cents') }} as reversed_cents
+        min(transfer_id) <> max(transfer_id) as has_parts
     from shares
-    group by tenant_id, payout_key, source_type, source_id
+    group by tenant_id, payout_key
+),
+
+paid as (
+    select
+        shares.tenant_id,
+        shares.payout_key,
+        shares.source_type,
+        shares.source_id,
+        shares.allocated_cents as paid_cents,
+        shares.reversed_cents
+    from shares
+    inner join parts
+        on
+            shares.tenant_id = parts.tenant_id
+            and shares.payout_key = parts.payout_key
+    where not parts.has_parts
+
+    union all
+
+    select
+        shares.tenant_id,
+        shares.payout_key,
+        shares.source_type,
+        shares.source_id,
+        {{ sum_cents('shares.allocated_cents') }} as paid_cents,
+        {{ sum_cents('shares.reversed_cents') }} as reversed_cents
+    from shares
+    inner join parts
+        on
+            shares.tenant_id = parts.tenant_id
+            and shares.payout_key = parts.payout_key
+    where parts.has_parts
+    group by shares.tenant_id, shares.payout_key, shares.source_type, shares.source_id
 ),
 
 final as (

@@ -1,4 +1,5 @@
 -- grain: one platform transfer whose payment on the connected account is missing or differs
+{{ config(materialized='view') }}
 with payments as (
     select
         account_id,

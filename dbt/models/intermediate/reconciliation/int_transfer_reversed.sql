@@ -1,4 +1,5 @@
 -- grain: one platform transfer that was taken back, in whole or in part, by movements of the balance
+{{ config(materialized='view') }}
 with final as (
     select
         transfer_id,

@@ -4,7 +4,53 @@ with parts as (
     from {{ ref('int_source_parts') }}
 ),
 
+-- Few settlements have several sources, so only theirs are added up.
+repeated as (
+    select
+        tenant_id,
+        settlement_id,
+        currency
+    from parts
+    where settlement_id is not null
+    group by tenant_id, settlement_id, currency
+    having count(*) > 1
+),
+
+settled_parts as (
+    select
+        parts.*,
+        repeated.settlement_id is not null as has_several
+    from parts
+    left join repeated
+        on
+            parts.tenant_id = repeated.tenant_id
+            and parts.settlement_id = repeated.settlement_id
+            and parts.currency = repeated.currency
+    where parts.settlement_id is not null
+),
+
 settlements as (
+    select
+        tenant_id,
+        'settlement' as source_type,
+        settlement_id as source_id,
+        settlement_id,
+        cast(null as {{ dbt.type_string() }}) as receipt_id,
+        cast(null as {{ dbt.type_string() }}) as adjustment_id,
+        party_id,
+        currency,
+        entitled_cents,
+        held_cents,
+        instructed_cents,
+        paid_cents,
+        reversed_cents,
+        drift_cents,
+        payable_at
+    from settled_parts
+    where not has_several
+
+    union all
+
     select
         tenant_id,
         'settlement' as source_type,
@@ -21,8 +67,8 @@ settlements as (
         {{ sum_cents('reversed_cents') }} as reversed_cents,
         {{ sum_cents('drift_cents') }} as drift_cents,
         max(payable_at) as payable_at
-    from parts
-    where settlement_id is not null
+    from settled_parts
+    where has_several
     group by tenant_id, settlement_id, currency
 ),
 

@@ -28,6 +28,7 @@ __all__ = ["Row", "Tables", "land", "landed_rows"]
 
 Row = dict[str, Any]
 
+PREFUNDING = "refund_and_dispute_prefunding"
 _CHILD_KINDS = {
     "balance_transaction_fees": "fee_details",
     "transfer_reversals": "reversals",
@@ -154,25 +155,30 @@ def _keep(
 
 def _balances(world: World, tables: Tables, seal: Seal, account: str | None, now: datetime) -> None:
     answer = world.rail.balance(account)
-    for bucket in ("available", "pending"):
-        for entry in answer[bucket]:
-            stated = {
-                "snapshot": "after",
-                "balance_type": "payments",
-                "bucket": bucket,
-                "currency": entry["currency"],
-                "amount": entry["amount"],
-                "livemode": False,
-            }
-            row = _keep(
-                tables,
-                BALANCES,
-                seal,
-                stated,
-                account or world.rail.platform_id,
-                is_platform=account is None,
-            )
-            row["taken_at"] = now
+    found = [
+        ("payments", kind, entry) for kind in ("available", "pending") for entry in answer[kind]
+    ]
+    if account is None:
+        # An account that may prefund refunds has this balance beside the other, in each currency.
+        found += [(PREFUNDING, "available", {**e, "amount": 0}) for e in answer["available"]]
+    for balance_type, bucket, entry in found:
+        stated = {
+            "snapshot": "after",
+            "balance_type": balance_type,
+            "bucket": bucket,
+            "currency": entry["currency"],
+            "amount": entry["amount"],
+            "livemode": False,
+        }
+        row = _keep(
+            tables,
+            BALANCES,
+            seal,
+            stated,
+            account or world.rail.platform_id,
+            is_platform=account is None,
+        )
+        row["taken_at"] = now
 
 
 def _covered(

@@ -131,6 +131,18 @@ def test_breaks_are_new_persisting_reopened_or_resolved_and_absence_resolves_not
     assert by_id[CARRIED]["expected_cents"] == 4_200
 
 
+def test_balances_that_the_rail_keeps_apart_tie_out_apart(outcome: Outcome) -> None:
+    rows = outcome.rows("select * from tie_outs where tie_out = 'available_equals_movements'")
+    apart: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        apart.setdefault((row["account_id"], row["currency"]), set()).add(row["balance_type"])
+    assert {"payments", "refund_and_dispute_prefunding"} in apart.values()
+    prefunded = [row for row in rows if row["balance_type"] != "payments"]
+    assert {(row["left_cents"], row["right_cents"], row["holds"]) for row in prefunded} == {
+        (0, 0, True)
+    }
+
+
 def test_a_day_keeps_the_mismatches_it_had(outcome: Outcome) -> None:
     days = {
         (row["tenant_id"], row["day"]): row["mismatch_count"]

@@ -55,7 +55,8 @@ final as (
         tie_out,
         period,
         account_id,
-        balance_type,
+        -- As a period may be: an identity that no balance of the rail splits is over all of them.
+        coalesce(balance_type, 'all') as balance_type,
         currency,
         cast(left_cents as bigint) as left_cents,
         cast(right_cents as bigint) as right_cents,

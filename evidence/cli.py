@@ -213,7 +213,7 @@ def _print_accepted(verified: Verified, packets: int, as_json: bool) -> None:
         "Not proven:",
         *(f"  - {gap}" for gap in gaps),
     ]
-    print("\n".join(lines))
+    _say("\n".join(lines))
 
 
 def _print_refusal(refusal: Refusal, as_json: bool) -> None:
@@ -226,7 +226,7 @@ def _print_refusal(refusal: Refusal, as_json: bool) -> None:
         }
         _print_json(answer)
         return
-    print(f"REFUSED  {refusal.code}\n  {refusal.detail}.\n  What to do: {refusal.remedy}.")
+    _say(f"REFUSED  {refusal.code}\n  {refusal.detail}.\n  What to do: {refusal.remedy}.")
 
 
 def _print_misuse(message: str, as_json: bool) -> None:
@@ -237,13 +237,22 @@ def _print_misuse(message: str, as_json: bool) -> None:
 
 
 def _print_json(answer: dict[str, object]) -> None:
-    print(json.dumps(answer, indent=2, sort_keys=True))
+    _say(json.dumps(answer, indent=2, sort_keys=True))
 
 
 def _time(unix_seconds: int | None) -> str:
     if unix_seconds is None:
         return "an unknown time"
     return schema.utc_text(datetime.fromtimestamp(unix_seconds, UTC))
+
+
+def _say(text: str) -> None:
+    """Prints an answer; a reader that went away, such as `head`, changes no verdict."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Otherwise the interpreter would fail once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

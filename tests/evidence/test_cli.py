@@ -189,6 +189,23 @@ def test_it_runs_as_a_program_with_cryptography_alone(desk) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_reader_that_goes_away_changes_no_verdict_and_sees_no_traceback(desk) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    packet, trust = str(desk / "packet.zip"), str(desk / "trust.json")
+    command = [sys.executable, "-m", "evidence.cli", packet, "--trust", trust]
+    done = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_control_sequence_in_a_packet_never_reaches_the_terminal(desk, capsys, forge) -> None:
     document = forge.statement() | {"predicateType": "\x1b[2Jfriendly"}
     (desk / "evil.zip").write_bytes(forge.pack(forge.enveloped(document)))

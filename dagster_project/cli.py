@@ -60,23 +60,27 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(packet_app, name="packet")
-app.add_typer(controls_app, name="controls")
-app.add_typer(reports_app, name="kernel-report")
-app.add_typer(drill_app, name="drill")
-app.add_typer(override_app, name="override")
-app.add_typer(write_off_app, name="write-off")
-app.add_typer(triage_app, name="triage")
-app.add_typer(certify_app, name="certify")
-app.add_typer(departures_app, name="departures")
-app.add_typer(audit_app, name="audit")
-app.add_typer(keys_app, name="keys")
-app.add_typer(simulator_app, name="simulator")
-app.add_typer(webhooks_app, name="webhooks")
-add_tools(app)
-add_views(app)
-app.command()(explain)
-add_imports(app)
+
+# How `tieout --help` groups what there is.
+RUN, READ, SOURCES = "Run", "Read what was published", "Bring in"
+DECIDE, PROVE = "Decide (signed by operators)", "Prove"
+
+for _name, _app, _panel in (
+    ("controls", controls_app, DECIDE),
+    ("override", override_app, DECIDE),
+    ("write-off", write_off_app, DECIDE),
+    ("certify", certify_app, DECIDE),
+    ("triage", triage_app, DECIDE),
+    ("departures", departures_app, DECIDE),
+    ("packet", packet_app, PROVE),
+    ("keys", keys_app, PROVE),
+    ("audit", audit_app, PROVE),
+    ("drill", drill_app, PROVE),
+    ("kernel-report", reports_app, PROVE),
+    ("webhooks", webhooks_app, SOURCES),
+    ("simulator", simulator_app, SOURCES),
+):
+    app.add_typer(_app, name=_name, rich_help_panel=_panel)
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 TenantId = Annotated[str | None, typer.Option("--tenant-id", help="Only this tenant.")]
@@ -106,7 +110,7 @@ def _misused(error: Exception) -> int | None:
     return EXIT_MISUSE
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the simulator running at the end.")
@@ -136,7 +140,7 @@ def demo(
     raise typer.Exit(EXIT_OK if run.run_id == view.run_id else EXIT_FOUND)
 
 
-@app.command(name="run")
+@app.command(name="run", rich_help_panel=RUN)
 def run_command(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Judge at this earlier time (ISO 8601).")
@@ -167,7 +171,7 @@ def run_command(
     raise typer.Exit(EXIT_FOUND if view.breaks or is_incomplete(view) else EXIT_OK)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def ui(
     port: Annotated[int, typer.Option("--port", help="Where the UI listens.")] = 3000,
 ) -> None:
@@ -212,3 +216,9 @@ def _time(option: str, text: str | None) -> datetime | None:
             code="time_malformed",
         ) from None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+add_tools(app, RUN)
+add_views(app, READ)
+app.command(rich_help_panel=READ)(explain)
+add_imports(app, SOURCES)

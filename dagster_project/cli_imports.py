@@ -20,9 +20,9 @@ from dagster_project.settings import Settings
 __all__ = ["add_imports"]
 
 
-def add_imports(app: typer.Typer) -> None:
-    """Adds the command of this module."""
-    app.command("import-report")(import_report_command)
+def add_imports(app: typer.Typer, panel: str) -> None:
+    """Adds the command of this module under a heading of the help."""
+    app.command("import-report", rich_help_panel=panel)(import_report_command)
 
 
 def import_report_command(

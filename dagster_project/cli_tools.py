@@ -55,9 +55,9 @@ def serve(
         simulation.stop()
 
 
-def add_tools(app: typer.Typer) -> None:
-    """Adds the top-level commands of this module."""
-    app.command()(doctor)
+def add_tools(app: typer.Typer, panel: str) -> None:
+    """Adds the top-level commands of this module under a heading of the help."""
+    app.command(rich_help_panel=panel)(doctor)
 
 
 def doctor(as_json: Json = False) -> None:

@@ -29,10 +29,10 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 TenantId = Annotated[str | None, typer.Option("--tenant-id", help="Only this tenant.")]
 
 
-def add_views(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
+def add_views(app: typer.Typer, panel: str) -> None:
+    """Adds the commands of this module under a heading of the help."""
     for command in (status, drift, gates):
-        app.command()(command)
+        app.command(rich_help_panel=panel)(command)
 
 
 def newest_payments(home: Home) -> list[dict[str, Any]]:
@@ -56,8 +56,11 @@ def _print_drift(rows: list[dict[str, Any]]) -> None:
             row["period"],
             row["outcome"],
             row["reason_code"],
-            money(row["expected_cents"], row["currency"]),
-            money(row["actual_cents"], row["currency"]),
+            *(
+                # The drift beside them says the currency.
+                money(row[cents], row["currency"]).removesuffix(f" {row['currency']}")
+                for cents in ("expected_cents", "actual_cents")
+            ),
             money(row["drift_cents"], row["currency"]),
             row["break_id"],
         )

@@ -1,7 +1,7 @@
 """How the command line speaks: progress on standard error, answers on standard output.
 
 Belongs here: consoles, progress, JSON, exit codes, errors as one paragraph. Does not belong here:
-what any command says.
+what any command says, or the layout of rows (`listing.py`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
-from rich.table import Table
 
+from dagster_project.listing import table
 from dagster_project.session import Progress
 from evidence.errors import Refusal
 from ingest.errors import SettingError, TieoutError
@@ -43,21 +43,9 @@ EXIT_FOUND: Final = 1
 EXIT_MISUSE: Final = 2
 
 # Piped output has no width of its own, and folding it would only break what reads it.
-out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+_UNFOLDED: Final = 1_000
+out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
 err: Final = Console(stderr=True, highlight=False)
-
-_UNBROKEN: Final = frozenset({"tenant", "period", "cur", "verdict", "decision", "amount", "drift"})
-_VERDICT_STYLES: Final = {
-    "reconciled": "green",
-    "reconciled_with_pending": "green",
-    "reconciled_with_warnings": "yellow",
-    "breaks": "red",
-    "incomplete": "red",
-    "release": "green",
-    "consumed": "green",
-    "hold": "yellow",
-    "submitted": "green",
-}
 
 
 @contextmanager
@@ -80,22 +68,6 @@ def narrated(title: str) -> Iterator[Progress]:
 def answer(document: Mapping[str, Any] | Sequence[Any]) -> None:
     """A JSON answer on standard output."""
     print(json.dumps(document, default=_plain, indent=2, sort_keys=False))
-
-
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table whose numbers are right-aligned and whose verdicts have a colour."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for number, name in enumerate(columns):
-        numeric = all(isinstance(row[number], int) or _is_money(row[number]) for row in rows)
-        made.add_column(
-            name,
-            justify="right" if rows and numeric else "left",
-            overflow="fold",
-            no_wrap=name in _UNBROKEN,
-        )
-    for row in rows:
-        made.add_row(*(_cell(value) for value in row))
-    return made
 
 
 def money(cents: int | None, currency: str) -> str:
@@ -128,24 +100,6 @@ def explain_error(error: BaseException) -> int:
         soft_wrap=True,
     )
     return EXIT_FOUND
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
-    text = escape(str(value))
-    style = _VERDICT_STYLES.get(text)
-    return f"[{style}]{text}[/]" if style else text
-
-
-def _is_money(value: object) -> bool:
-    return isinstance(value, str) and value[:1] in "-0123456789" and value[-3:].isalpha()
 
 
 def _plain(value: object) -> str:

@@ -21,11 +21,13 @@ from dagster_project.views import Overview
 __all__ = ["show_overview", "show_where"]
 
 MAX_GATES: Final = 24
+MAX_RULE: Final = 96
 
 
 def show_overview(console: Console, view: Overview, payments: list[dict[str, Any]]) -> None:
     """Verdicts, breaks, gates and payments."""
-    console.print(Rule(f"run {view.run_id} as of {view.as_of:%Y-%m-%d %H:%M} UTC", align="left"))
+    head = Rule(f"run {view.run_id} as of {view.as_of:%Y-%m-%d %H:%M} UTC", align="left")
+    console.print(head, width=min(console.width, MAX_RULE))
     verdicts = [
         (
             row["tenant_id"],

@@ -73,7 +73,7 @@ class WarehouseTranslator(DagsterDbtTranslator):
         return dg.AssetCheckSpec(
             name=name,
             asset=spec.asset_key,
-            description=spec.description,
+            description=spec.description or _rules(generic["kwargs"]),
             additional_deps=spec.additional_deps,
             metadata=spec.metadata,
             blocking=spec.blocking,
@@ -87,6 +87,14 @@ class WarehouseTranslator(DagsterDbtTranslator):
             return spec
         layer = _layer(self.get_resource_props(manifest, unique_id))
         return spec.replace_attributes(kinds={*spec.kinds, layer})
+
+
+def _rules(arguments: Mapping[str, Any]) -> str | None:
+    """What a test of whole rows demands, in words; None for any other test."""
+    if "key" not in arguments:
+        return None
+    rules = ", ".join(rule.replace("_", " ") for rule in arguments.get("rules") or {})
+    return f"One row a {', '.join(arguments['key'])}" + (f"; every row: {rules}" if rules else "")
 
 
 def _layer(props: Mapping[str, Any]) -> str:

@@ -80,6 +80,18 @@ def test_dbt_tests_are_asset_checks(definitions: dg.Definitions) -> None:
     assert not {check for check in checks if check.startswith("staging/stg_tieout__")}
 
 
+def test_a_check_of_whole_rows_says_what_it_demands(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    keys = [key for key in graph.asset_check_keys if key.name == "row_rules"]
+    said = {key.asset_key.path[-1]: graph.get_check_spec(key).description for key in keys}
+    assert len(said) > 50
+    assert [name for name, text in said.items() if not text] == []
+    assert said["tie_outs"] == (
+        "One row a tenant_id, tie_out, period, account_id, balance_type, currency; "
+        "every row: difference is left minus right"
+    )
+
+
 def test_each_job_runs_in_one_process_and_none_is_partitioned(
     definitions: dg.Definitions,
 ) -> None:

@@ -48,11 +48,15 @@ demo: venv ## the whole job against the built-in simulator, over real HTTP; ends
 ui: venv ## Dagster's UI (dg dev) on the same home
 	@$(BIN)/tieout ui
 
-test: venv ## all tests but the slow ones
-	@$(BIN)/python -m pytest
+# Tests of one file, or of one build, stay on one worker in the order that tests/conftest.py gives.
+WORKERS ?= 0
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+test: venv ## all tests but the slow ones (WORKERS=2 for two processes)
+	@$(PYTEST)
 
 test-all: venv ## every test: soaks, packaging and browser tests too
-	@$(BIN)/python -m pytest -m "slow or not slow"
+	@$(PYTEST) -m "slow or not slow"
 
 lint: venv ## ruff, ruff format, mypy --strict, import-linter, sqlfluff
 	@$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from dagster_project.home import Home, read_state, write_state
 from dagster_project.runs import Run
 from ingest.errors import TieoutError
 
-__all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file"]
+__all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file", "parsed_project"]
 
 ACTS: Final = "tag:acts"
 TESTS_OF_VIEWS: Final = "test_type:generic,config.materialized:view"
@@ -141,31 +141,31 @@ def build(
         chosen = ["--select", *models, "--exclude-resource-type", "test"]
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]
     arguments += ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
-    result = _invoke(home, arguments, manifest=_parsed(parsed_by or home), on_node=on_node)
+    result = _invoke(home, arguments, manifest=parsed_project(parsed_by or home), on_node=on_node)
     return BuildResult(tuple(_node(entry) for entry in result.results))
 
 
-# dbt's own object of the parsed project, by home; `_parsed` keeps it in step with the files.
-_projects: Final[dict[Path, tuple[dict[str, Any], Any]]] = {}
+# What `parsed_project` gives, with the files it was parsed from; empty or one.
+_projects: Final[list[tuple[dict[str, Any], Any]]] = []
 
 
-def _parsed(home: Home) -> Any:
-    """The parsed project for a build in this process.
+def parsed_project(home: Home) -> Any:
+    """dbt's own object of the parsed project, for any build in this process.
 
     A build with other variables than the last would parse all of it again, which takes longer than
-    building; the models themselves hold no variable, so one parse serves every run.
+    building; the models themselves hold no variable and no path of a home, so one parse serves
+    every run of every home.
     """
-    known = _projects.get(home.root)
-    if known is None or known[0] != _fingerprint(dbt_folder()):
+    if not _projects or _projects[-1][0] != _fingerprint(dbt_folder()):
         with home.lock("manifest"):
             return _parse(home)
-    return known[1]
+    return _projects[-1][1]
 
 
 def _parse(home: Home) -> Any:
     digest = _fingerprint(dbt_folder())
     manifest = _invoke(home, ["parse"])
-    _projects[home.root] = (digest, manifest)
+    _projects[:] = [(digest, manifest)]
     return manifest
 
 

@@ -6,11 +6,8 @@ answered.
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,14 +18,14 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from dagster_project.cli import run_app
+from dagster_project.building import parsed_project
 from dagster_project.home import prepare_home
 from dagster_project.sources import all_specs
 from evidence.artifacts import KernelArtifacts
 from ingest.kernel.exports import land_kernel
 from ingest.landing import Landing
 from tests.conformance.exported import PLANTS, Exports
-from tests.wiring.conftest import Answer
+from tests.wiring.conftest import Answer, type_command
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -49,18 +46,8 @@ class Desk:
         self._reports: dict[str, list[dict[str, Any]]] = {}
 
     def ask(self, *arguments: str) -> Answer:
-        """Runs one command of the `tieout` line in this process; a new one costs a second."""
-        out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["tieout", *arguments])
-            patch.setenv("TIEOUT_HOME", str(self.home))
-            patch.setattr(sys, "stdout", out)
-            patch.setattr(sys, "stderr", err)
-            with pytest.raises(SystemExit) as leaving:
-                run_app()
-        code = leaving.value.code
-        assert isinstance(code, int)
-        return Answer(subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue()))
+        """What one command of the `tieout` line says of this home."""
+        return type_command(self.home, *arguments)
 
     def all(self, report: str) -> list[dict[str, Any]]:
         """Every report of one kind, asked for once by command."""
@@ -123,7 +110,7 @@ def _build(home: Path, models: Iterable[str]) -> None:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TIEOUT_HOME", str(home))
         try:
-            outcome = dbtRunner().invoke(
+            outcome = dbtRunner(manifest=parsed_project(prepare_home(home))).invoke(
                 [
                     "build",
                     "--quiet",

@@ -19,6 +19,8 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from dagster_project.building import parsed_project
+from dagster_project.home import prepare_home
 from dagster_project.sources import all_specs
 from ingest.kernel.artifacts import EXPORTED
 from ingest.kernel.rows import rows_of
@@ -135,7 +137,7 @@ def build(home: Path, world: World, *, as_of: datetime = AS_OF) -> Path:
         environment.setenv("TIEOUT_HOME", str(home))
         environment.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         try:
-            outcome = dbtRunner().invoke(
+            outcome = dbtRunner(manifest=parsed_project(prepare_home(home))).invoke(
                 [
                     "build",
                     "--quiet",

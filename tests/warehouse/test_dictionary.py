@@ -6,18 +6,19 @@ import json
 from pathlib import Path
 
 from dagster_project import dictionary
+from dagster_project.building import manifest_file
 from tests.warehouse.conftest import Built
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "data_dictionary.md"
 
 
 def test_the_dictionary_is_what_the_project_says_now(scenarios: Built) -> None:
-    manifest = json.loads((scenarios.home.dbt_target / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads(manifest_file(scenarios.home).read_text(encoding="utf-8"))
     assert dictionary.render(manifest) == COMMITTED.read_text(encoding="utf-8")
 
 
 def test_every_public_column_has_a_meaning(scenarios: Built) -> None:
-    manifest = json.loads((scenarios.home.dbt_target / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads(manifest_file(scenarios.home).read_text(encoding="utf-8"))
     silent = [
         (node["name"], column["name"])
         for node in manifest["nodes"].values()

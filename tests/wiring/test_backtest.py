@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dagster_project.backtesting import backtest, compare
+from dagster_project.backtesting import Backtest, backtest, compare
 from dagster_project.marts import Marts
 from dagster_project.policy import read_policy
 from dagster_project.runs import Run
@@ -62,35 +62,55 @@ def session(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Sessio
     return Session.open(replace(Settings.from_env({"TIEOUT_HOME": str(home)})))
 
 
-def test_a_cap_blocks_exactly_the_payouts_above_it(session: Session, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def alone(session: Session) -> Any:
+    """The payout that the kernel's daily limit alone holds."""
     with Marts.published(session.home) as marts:
-        released = list(marts.rows("payout_gates", decision="release"))
+        (held,) = marts.rows("payout_gates", held_codes="PAYOUT_DAILY_LIMIT_EXCEEDED")
+    return held
+
+
+@pytest.fixture(scope="module")
+def released(session: Session, alone: Any) -> list[Any]:
+    """Payouts of the other tenants that the gates released."""
+    with Marts.published(session.home) as marts:
+        rows = list(marts.rows("payout_gates", decision="release"))
+    return [row for row in rows if row["tenant_id"] != alone["tenant_id"]]
+
+
+@pytest.fixture(scope="module")
+def tried(
+    session: Session, alone: Any, released: list[Any], tmp_path_factory: pytest.TempPathFactory
+) -> Backtest:
+    """A cap for some tenants, and another's kernel without its daily limit."""
+    exports = session.home.simulator / "exports" / alone["tenant_id"] / "money_rail_controls.jsonl"
+    kernel = {**json.loads(exports.read_text()), "dailyPayoutLimitCents": None}
+    caps = [
+        control("max_payout_amount_cents", CAP, tenant)
+        for tenant in sorted({row["tenant_id"] for row in released})
+    ]
+    policy = policy_file(tmp_path_factory.mktemp("policy"), *caps, kernelControls=[kernel])
+    return backtest(session, read_policy(policy), tenant_id=None, max_runs=7)
+
+
+def test_a_cap_blocks_exactly_the_payouts_above_it(tried: Backtest, released: list[Any]) -> None:
     above = {row["payout_key"]: row["release_cents"] for row in released}
     above = {key: cents for key, cents in above.items() if cents > CAP}
     assert 0 < len(above) < len(released)
-    policy = read_policy(policy_file(tmp_path, control("max_payout_amount_cents", CAP)))
-    tried = backtest(session, policy, tenant_id=None, max_runs=7)
-    assert {e.payout_key: e.amount_cents for e in tried.effects} == above
-    assert {(e.effect, e.codes) for e in tried.effects} == {
-        ("blocked", ("PAYOUT_AMOUNT_LIMIT_EXCEEDED",))
-    }
+    blocked = [effect for effect in tried.effects if effect.effect == "blocked"]
+    assert {e.payout_key: e.amount_cents for e in blocked} == above
+    assert {e.codes for e in blocked} == {("PAYOUT_AMOUNT_LIMIT_EXCEEDED",)}
+    assert {e.effect for e in tried.effects} == {"blocked", "released"}
     assert tried.unlike_record == 0
 
 
 def test_without_the_kernels_daily_limit_what_it_alone_held_is_paid(
-    session: Session, tmp_path: Path
+    tried: Backtest, alone: Any
 ) -> None:
-    with Marts.published(session.home) as marts:
-        alone = list(marts.rows("payout_gates", held_codes="PAYOUT_DAILY_LIMIT_EXCEEDED"))
-    (held,) = alone
-    exports = session.home.simulator / "exports" / held["tenant_id"] / "money_rail_controls.jsonl"
-    kernel = {**json.loads(exports.read_text()), "dailyPayoutLimitCents": None}
-    policy = read_policy(policy_file(tmp_path, kernelControls=[kernel]))
-    tried = backtest(session, policy, tenant_id=held["tenant_id"], max_runs=1)
     released = {e.payout_key: e for e in tried.effects if e.effect == "released"}
-    assert set(released) == {held["payout_key"]}
-    assert released[held["payout_key"]].codes == ("PAYOUT_DAILY_LIMIT_EXCEEDED",)
-    assert released[held["payout_key"]].amount_cents == held["gross_cents"]
+    assert set(released) == {alone["payout_key"]}
+    assert released[alone["payout_key"]].codes == ("PAYOUT_DAILY_LIMIT_EXCEEDED",)
+    assert released[alone["payout_key"]].amount_cents == alone["gross_cents"]
 
 
 def test_a_policy_is_newer_than_controls_that_the_kernel_renewed_after_the_runs_as_of(

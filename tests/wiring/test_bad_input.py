@@ -6,6 +6,7 @@ Belongs here: what an operator meets. Does not belong here: every way a line or 
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def world_exports(root: Path, *names: str) -> tuple[Any, dict[str, str]]:
     }
 
 
-def test_a_wrong_key_is_one_paragraph_and_lands_nothing(tmp_path: Path) -> None:
+def test_a_wrong_key_is_one_paragraph_and_lands_nothing(tmp_path: Path, parsed_home: Path) -> None:
+    shutil.copytree(parsed_home, tmp_path / "home")
     world, settings = world_exports(tmp_path, "clean_day")
     with serve(world.rail, api_key="sk_test_another") as server:
         answer = type_command(tmp_path / "home", "run", STRIPE_API_BASE=server.url, **settings)
@@ -53,7 +55,8 @@ def test_a_wrong_key_is_one_paragraph_and_lands_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "published" / "current.duckdb").exists()
 
 
-def test_an_empty_export_folder_is_one_paragraph(tmp_path: Path) -> None:
+def test_an_empty_export_folder_is_one_paragraph(tmp_path: Path, parsed_home: Path) -> None:
+    shutil.copytree(parsed_home, tmp_path / "home")
     world, settings = world_exports(tmp_path, "clean_day")
     (tmp_path / "empty").mkdir()
     settings["TIEOUT_KERNEL_EXPORTS"] = str(tmp_path / "empty")
@@ -64,9 +67,10 @@ def test_an_empty_export_folder_is_one_paragraph(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+def spoiled(tmp_path_factory: pytest.TempPathFactory, parsed_home: Path) -> tuple[Path, Answer]:
     """One run over a missing permission, a torn line and a receipt whose hash lies."""
     root = tmp_path_factory.mktemp("spoiled")
+    shutil.copytree(parsed_home, root / "home")
     world, settings = world_exports(root, "clean_day", "torn_line", "hash_lies")
     faults = Faults()
     faults.add("forbidden", path="/v1/disputes")

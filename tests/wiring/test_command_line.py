@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -64,7 +65,10 @@ def exports(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def test_an_unreachable_rail_is_one_paragraph(tmp_path: Path, exports: Path) -> None:
+def test_an_unreachable_rail_is_one_paragraph(
+    tmp_path: Path, exports: Path, parsed_home: Path
+) -> None:
+    shutil.copytree(parsed_home, tmp_path / "home")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -74,6 +78,8 @@ def test_an_unreachable_rail_is_one_paragraph(tmp_path: Path, exports: Path) -> 
         STRIPE_API_KEY="sk_test_x1234567",
         STRIPE_API_BASE=f"http://127.0.0.1:{port}",
         TIEOUT_KERNEL_EXPORTS=str(exports),
+        # Each list waits between its attempts.
+        TIEOUT_STRIPE_ATTEMPTS="2",
     )
     assert answer.code == 1, answer
     one_paragraph(answer, "127.0.0.1", "stripe_unreachable")

@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ MAX_PAGES: Final = 1_000_000
 PAGE_LIMIT: Final = 100
 MAX_WAIT_SECONDS: Final = 60.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_RATE_DIGITS: Final = 18
 _UNREACHABLE: Final = "stripe_unreachable"
 _PERMISSION: Final = re.compile(r"rak_[a-z_]{1,60}")
 
@@ -294,7 +296,7 @@ def _parsed(body: str) -> JsonObject | None:
 
 
 def _with_number_text(answer: dict[str, Any], body: bytes) -> JsonObject:
-    """The answer with each exchange rate as the text Stripe wrote, never as a binary fraction."""
+    """The answer with each exchange rate as plain decimal text, never as a binary fraction."""
     data = answer.get("data")
     if not isinstance(data, list) or b'"exchange_rate"' not in body:
         return answer
@@ -305,5 +307,13 @@ def _with_number_text(answer: dict[str, Any], body: bytes) -> JsonObject:
         exact = json.loads(body, parse_float=_NumberText)["data"]
         for item, same in zip(data, exact, strict=True):
             if isinstance(item, dict) and item.get("exchange_rate") is not None:
-                item["exchange_rate"] = str(same["exchange_rate"])
+                item["exchange_rate"] = _plain_decimals(same["exchange_rate"])
     return answer
+
+
+def _plain_decimals(number: object) -> str:
+    """A rate without an exponent, as SQL reads it; what can be no rate stays as it is."""
+    if not isinstance(number, _NumberText):
+        return str(number)
+    rate = Decimal(number)
+    return format(rate, "f") if abs(rate.adjusted()) <= _RATE_DIGITS else str(number)

@@ -190,6 +190,15 @@ def test_an_exchange_rate_lands_as_the_text_stripe_wrote(desk: Desk) -> None:
     assert rate in {"1.1", "1.10"}
 
 
+def test_a_rate_that_stripe_writes_with_an_exponent_lands_as_plain_decimals(desk: Desk) -> None:
+    desk.rail.create_charge(5_000, at=START)
+    shown = desk.rail.objects("balance_transaction")[0]
+    desk.rail.put_object("balance_transaction", dict(shown) | {"exchange_rate": 4e-08})
+    desk.pull()
+    where = "exchange_rate_text is not null"
+    assert desk.landed("balance_transactions", "exchange_rate_text", where) == [("0.00000004",)]
+
+
 def test_the_digest_follows_the_whole_object_but_not_what_changes_by_itself() -> None:
     charge = {"id": "ch_1", "description": "a", "receipt_url": "https://pay.example/1"}
     digest = kept.CHARGES.row(charge, SEAL)["row_digest"]

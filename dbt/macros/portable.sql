@@ -41,7 +41,7 @@
 
 {#- A decimal text as billionths; null where it is none. Its whole part must fit nine digits. -#}
 {% macro billionths(text) -%}
-    cast(
+    try_cast(
         case when {{ text }} like '%.%' then
             split_part({{ text }}, '.', 1) || substr(rpad(split_part({{ text }}, '.', 2), 9, '0'), 1, 9)
         else {{ text }} || '000000000' end
@@ -93,6 +93,21 @@
 {%- endmacro %}
 {% macro spark__add_minutes(timestamp_column, minutes) -%}
     ({{ timestamp_column }} + make_interval(0, 0, 0, 0, 0, {{ minutes }}))
+{%- endmacro %}
+
+{#- A time so many milliseconds later; beyond a century it is a century, which every reader can hold. -#}
+{% macro add_milliseconds(timestamp_column, milliseconds) -%}
+    {{ return(adapter.dispatch('add_milliseconds', 'tieout')(timestamp_column, 'least(' ~ milliseconds ~ ', 3155760000000)')) }}
+{%- endmacro %}
+{% macro duckdb__add_milliseconds(timestamp_column, milliseconds) -%}
+    ({{ timestamp_column }} + to_seconds({{ milliseconds }} * 0.001))
+{%- endmacro %}
+{% macro spark__add_milliseconds(timestamp_column, milliseconds) -%}
+    ({{ timestamp_column }} + make_interval(
+        0, 0, 0, 0, 0,
+        cast({{ milliseconds }} div 60000 as int),
+        cast(({{ milliseconds }} % 60000) * 0.001 as decimal(18, 6))
+    ))
 {%- endmacro %}
 
 {#- Whole days from one time to another, counted in calendar days UTC. -#}

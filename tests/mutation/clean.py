@@ -1,14 +1,13 @@
 """Tenants without a fault, in which every kind of money moves that a fault could touch.
 
-Belongs here: planting them, fixed or drawn from a seed, and naming what is in them. Does not belong
-here: any fault.
+Belongs here: planting them and naming what is in them. Does not belong here: any fault, or tenants
+drawn from a seed (drawn.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 from ingest.simulator.holds import refund_hold, release_hold
@@ -18,7 +17,7 @@ from ingest.simulator.sales import SaleTerms
 from ingest.simulator.scene import Scene
 from ingest.simulator.world_state import World, previous_month
 
-__all__ = ["Clean", "plant_clean", "plant_random"]
+__all__ = ["Clean", "plant_clean"]
 
 SETTLED_DAYS = 4
 
@@ -132,63 +131,3 @@ def plant_clean(world: World, tenant_id: str) -> Clean:
         won_sale,
         swept,
     )
-
-
-def plant_random(world: World, tenant_id: str, random: Random) -> Scene:
-    """A fault-free tenant drawn from a seed: parties, sales, holds, refunds, disputes, splits."""
-    names = ["alpha", "beta", "gamma"][: random.randint(1, 3)]
-    scene = Scene(world, tenant_id, "random", settled_days=SETTLED_DAYS, parties=names)
-    partner = scene.partner
-    parties = [*scene.parties]
-    if random.random() < 0.3:
-        parties.append(partner.add_party("delta", currency="EUR", country="DE"))
-    held: list[Sale] = []
-    for months_back in (1, 0):
-        period = previous_month(scene.period) if months_back else scene.period
-        if not months_back:
-            for sale in held:
-                when = scene.at(random.randint(1, 20), random.randint(0, 23))
-                fate = random.random()
-                if fate < 0.4:
-                    release_hold(partner, sale, at=when, adjusted=random.random() < 0.5)
-                elif fate < 0.6:
-                    refund_hold(partner, sale, opened_at=when - timedelta(days=1), at=when)
-        for _ in range(random.randint(1, 9)):
-            _random_sale(world, scene, random, random.choice(parties), period, held)
-        for payout in scene.close_all(period=period):
-            _random_payment(scene, random, payout)
-    return scene
-
-
-def _random_sale(
-    world: World, scene: Scene, random: Random, party: Party, period: str, held: list[Sale]
-) -> None:
-    amount = random.choice([random.randint(50, 999), random.randint(1_000, 90_000)])
-    terms, fate = SaleTerms(x402=random.random() < 0.2), random.random()
-    if fate < 0.15:
-        terms = SaleTerms(released_cents=random.randint(0, amount))
-    elif fate < 0.35:
-        terms = SaleTerms(challenge_days=random.choice([7, 30, 90]))
-    sale = scene.sell(random.randint(1, 27), terms, party=party, amount_cents=amount, period=period)
-    if sale.hold is not None and sale.hold["heldAmountCents"] > 0:
-        held.append(sale)
-    elif fate > 0.9:
-        fee = random.choice([0, 1_500])
-        dispute = world.rail.open_dispute(sale.charge_id, at=scene.at(28, period=period), fee=fee)
-        if random.random() < 0.6:
-            status = random.choice(["won", "lost"])
-            world.rail.close_dispute(dispute["id"], status, at=scene.at(29, period=period))
-
-
-def _random_payment(scene: Scene, random: Random, payout: Payout) -> None:
-    hours = timedelta(hours=random.randint(0, 48))
-    parts = random.choice([1, 1, 1, 2, 3])
-    if payout.amount_cents < 10 or parts == 1:
-        pay(scene.partner, payout, at=payout.close.closed_at + hours)
-        return
-    cuts = sorted(random.sample(range(1, payout.amount_cents), parts - 1))
-    sizes = [b - a for a, b in zip([0, *cuts], [*cuts, payout.amount_cents], strict=True)]
-    pay(scene.partner, payout, at=payout.close.closed_at + hours, sent_cents=sizes[0])
-    for number, size in enumerate(sizes[1:], start=1):
-        at = payout.close.closed_at + hours + timedelta(minutes=number)
-        send(scene.partner, payout, size, at=at)

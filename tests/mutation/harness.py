@@ -23,13 +23,17 @@ from ingest.simulator.world_state import World, period_start, previous_month
 from tests.mutation import (
     kinds_bookings,
     kinds_customers,
+    kinds_edges,
     kinds_kernel,
     kinds_matching,
+    kinds_pairs,
     kinds_payouts,
     kinds_rail,
     kinds_refunds,
+    kinds_undone,
 )
-from tests.mutation.clean import Clean, plant_clean, plant_random
+from tests.mutation.clean import Clean, plant_clean
+from tests.mutation.drawn import CURRENCIES, plant_random
 from tests.mutation.history import CARRIED, RESOLVED, land_history
 from tests.mutation.kinds import ANCHOR, KINDS, Expected, Money
 from tests.mutation.landed import Tables, land, landed_rows
@@ -45,6 +49,9 @@ _MODULES = (
     kinds_rail,
     kinds_kernel,
     kinds_matching,
+    kinds_undone,
+    kinds_pairs,
+    kinds_edges,
 )
 
 Found = dict[str, Any]
@@ -119,8 +126,8 @@ def _planted(
 ) -> tuple[list[Case], Tables, list[str]]:
     world = World(ANCHOR)
     opened_at = period_start(previous_month(world.months[0]))
-    for currency in ("usd", "eur"):
-        world.rail.top_up(900_000_000, at=opened_at, currency=currency)
+    for currency in CURRENCIES:
+        world.rail.top_up(10**13, at=opened_at, currency=currency.lower())
     tenants: list[tuple[str, Clean]] = []
     for name in names:
         for number in range(seeds):

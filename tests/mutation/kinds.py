@@ -155,6 +155,35 @@ class Money:
             "stripe/transfers", transfer, **again, **named, created=at, **changed
         )
 
+    def take_back(self, transfer: Row, cents: int) -> Row:
+        """Reverses so much of a transfer at the rail; the kernel is not told."""
+        reversed_cents = transfer["amount_reversed"] + cents
+        transfer |= {
+            "amount_reversed": reversed_cents,
+            "reversed": reversed_cents == transfer["amount"],
+        }
+        model = self.rail("transfer_reversals", transfer=self.clean.recalled.transfers[0]["id"])
+        named = f"{transfer['id']}_{reversed_cents}"
+        made = self.tables.copy(
+            "stripe/transfer_reversals",
+            model,
+            id=f"trr_{named}",
+            transfer=transfer["id"],
+            amount=cents,
+            currency=transfer["currency"],
+            balance_transaction=f"txn_trr_{named}",
+        )
+        self.tables.copy(
+            "stripe/balance_transactions",
+            self.transaction(model["id"]),
+            id=made["balance_transaction"],
+            source=made["id"],
+            amount=cents,
+            net=cents,
+            currency=transfer["currency"],
+        )
+        return made
+
     def copy_transaction(self, from_source: str, **changed: object) -> Row:
         """Copies an object's balance transaction with its fee lines, under a new id."""
         row = self.transaction(from_source)

@@ -26,24 +26,7 @@ def reversal_unbooked(money: Money) -> list[Expected]:
 def _reversed(money: Money, cents: int) -> list[Expected]:
     paid = money.clean.paid
     transfer = money.transfer(paid)
-    transfer |= {"amount_reversed": cents, "reversed": cents == paid.amount_cents}
-    model = money.rail("transfer_reversals", transfer=money.clean.recalled.transfers[0]["id"])
-    made = money.tables.copy(
-        "stripe/transfer_reversals",
-        model,
-        id=f"trr_{transfer['id']}",
-        transfer=transfer["id"],
-        amount=cents,
-        balance_transaction=f"txn_trr_{transfer['id']}",
-    )
-    money.tables.copy(
-        "stripe/balance_transactions",
-        money.transaction(model["id"]),
-        id=made["balance_transaction"],
-        source=made["id"],
-        amount=cents,
-        net=cents,
-    )
+    money.take_back(transfer, cents)
     return [money.on_payout("STATUS_CONFLICT", cents, paid, rail=transfer["id"])]
 
 

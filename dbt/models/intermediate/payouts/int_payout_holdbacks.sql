@@ -18,7 +18,7 @@ held as (
         tenant_id,
         receipt_hash,
         {{ sum_cents('held_amount_cents') }} as held_cents,
-        max({{ add_minutes('created_at', int_div('challenge_window_ms', '60000')) }}) as window_ends_at
+        max({{ add_milliseconds('created_at', 'challenge_window_ms') }}) as window_ends_at
     from {{ ref('stg_kernel__funding_holds') }}
     where hold_status = 'held'
     group by tenant_id, receipt_hash

@@ -1,4 +1,4 @@
--- grain: one open payout key that more than one unreferenced transfer could settle, or that shares its only one
+-- grain: one payout key that shares a transfer with another, by reference or by nearness, or that several could settle
 {{ config(materialized='view') }}
 with matched as (
     select
@@ -8,8 +8,8 @@ with matched as (
     where payout_key is not null
 ),
 
-final as (
-    select distinct
+near as (
+    select
         pairs.tenant_id,
         pairs.payout_key
     from {{ ref('int_transfer_pairs') }} as pairs
@@ -24,6 +24,31 @@ final as (
     where
         pairs.payout_key is not null
         and matched.payout_key is null
+),
+
+-- A transfer that leads to two tenants is neither's, and no tenant is told of another's.
+of_one_tenant as (
+    select transfer_id
+    from {{ ref('int_transfer_references') }}
+    where instructions > 1
+    group by transfer_id
+    having count(distinct tenant_id) = 1
+),
+
+final as (
+    select
+        tenant_id,
+        payout_key
+    from near
+
+    union distinct
+
+    select
+        led.tenant_id,
+        led.payout_key
+    from {{ ref('int_transfer_references') }} as led
+    inner join of_one_tenant
+        on led.transfer_id = of_one_tenant.transfer_id
 )
 
 select *

@@ -102,6 +102,19 @@ inherited as (
         and (movement_type <> 'refund' or is_returned)
 ),
 
+-- Transfers that no instruction asked for, as far as they were taken back again.
+undone as (
+    select
+        tenant_id,
+        period,
+        currency,
+        55 as line_no,
+        'transfers_undone' as line_code,
+        -undone_cents as amount_cents
+    from {{ ref('int_movement_outcomes') }}
+    where undone_cents <> 0
+),
+
 -- A converted movement leaves the kernel's currency here and arrives in the balance's there.
 converted_out as (
     select
@@ -190,6 +203,8 @@ final as (
     select * from tolerated
     union all
     select * from inherited
+    union all
+    select * from undone
     union all
     select * from internal_to_rail
     union all

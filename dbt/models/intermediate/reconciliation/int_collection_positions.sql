@@ -41,7 +41,7 @@ joined as (
         coalesce(collected.is_converted, false) as is_converted,
         other_currency.collected_currency,
         owners.charge_id is null as is_contested,
-        coalesce(completeness.stripe_complete, false) as stripe_complete,
+        coalesce(of_rail.stripe_complete, false) as stripe_complete,
         run.as_of
     from expectations as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -59,8 +59,9 @@ joined as (
             expected.tenant_id = other_currency.tenant_id
             and expected.charge_id = other_currency.charge_id
             and expected.currency = other_currency.currency
-    left join {{ ref('int_source_completeness') }} as completeness
-        on expected.tenant_id = completeness.tenant_id
+    -- Customers pay the platform: no party's account bears on a charge.
+    left join {{ ref('int_source_completeness') }} as of_rail
+        on of_rail.tenant_id = '_platform'
 ),
 
 final as (

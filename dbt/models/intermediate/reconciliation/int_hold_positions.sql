@@ -47,7 +47,7 @@ final as (
         holds.held_amount_cents as hold_cents,
         holds.hold_status,
         holds.created_at,
-        {{ add_minutes('holds.created_at', int_div('holds.challenge_window_ms', '60000')) }} as window_ends_at,
+        {{ add_milliseconds('holds.created_at', 'holds.challenge_window_ms') }} as window_ends_at,
         case
             when holds.hold_status <> 'held' then coalesce(holds.resolved_at, adjustments.adjusted_at, holds.updated_at)
         end as resolved_at,

@@ -230,6 +230,10 @@ final as (
     union all
 
     select * from {{ ref('int_link_checks') }}
+
+    union all
+
+    select * from {{ ref('int_left_out_sources') }}
 )
 
 select *

@@ -1,4 +1,4 @@
--- grain: one link of a payout whose amount or currency is not its source's, or a source that two payouts use up
+-- grain: one link of a payout whose amount, currency or party is not its source's, or a source that two payouts use up
 {{ config(materialized='view') }}
 with links as (
     select
@@ -157,6 +157,36 @@ shared as (
     group by consuming.tenant_id, consuming.source_type, consuming.source_id
 ),
 
+charge_parties as (
+    select
+        tenant_id,
+        receipt_id,
+        min(party_id) as party_id
+    from {{ ref('int_charge_sources') }}
+    group by tenant_id, receipt_id
+    having count(distinct party_id) = 1
+),
+
+-- A receipt of one party that another party's payout pays out; paid twice as well, that comes first.
+misdirected as (
+    select links.*
+    from links
+    inner join charge_parties
+        on
+            links.tenant_id = charge_parties.tenant_id
+            and links.source_id = charge_parties.receipt_id
+            and links.party_id <> charge_parties.party_id
+    left join shared
+        on
+            links.tenant_id = shared.tenant_id
+            and links.source_type = shared.source_type
+            and links.source_id = shared.source_id
+    where
+        links.source_type = 'receipt'
+        and links.amount_cents > 0
+        and shared.source_id is null
+),
+
 final as (
     select
         tenant_id,
@@ -189,6 +219,23 @@ final as (
         payout_key,
         generated_at as since_at
     from shared
+
+    union all
+
+    select
+        tenant_id,
+        'misdirected_receipt' as check_kind,
+        payout_key || ':' || source_id as object_key,
+        party_id,
+        period,
+        currency,
+        'DESTINATION_MISMATCH' as reason_code,
+        0 as expected_cents,
+        amount_cents as actual_cents,
+        source_id as kernel_object_id,
+        payout_key,
+        generated_at as since_at
+    from misdirected
 )
 
 select *

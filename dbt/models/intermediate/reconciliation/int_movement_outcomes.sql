@@ -8,6 +8,7 @@ with coded as (
             when is_returned then null
             when object_type is null and scope in ('kernel_required', 'inherits_parent') then 'REFERENCE_MISSING'
             when movement_type = 'payout' and payout_key is not null then excess_code
+            when movement_type in ('payout', 'payout_reversal') and undone_cents = abs(amount_cents) then null
             when movement_type = 'payout' then coalesce(unmatched_code, 'MISSING_INTERNAL')
             when movement_type = 'payout_reversal' and payout_key is not null and operation_reversed then null
             when movement_type = 'payout_reversal' and payout_key is not null then 'STATUS_CONFLICT'
@@ -23,6 +24,7 @@ with coded as (
             when movement_type = 'refund' and coalesce(refund_allocated_cents, 0) <> -claimed_cents then 'MISSING_INTERNAL'
         end as fit_code,
         case
+            when movement_type = 'payout' and allocated_cents = 0 then null
             when movement_type = 'payout' and payout_code not in ('TIMING') then payout_code
             when movement_type = 'payout' then check_code
             when movement_type = 'collection' and collection_code not in ('TIMING') then collection_code
@@ -37,7 +39,9 @@ measured as (
         case
             when fit_code is null then fx_variance_cents
             when is_repeat or scope = 'unmapped' then directed_cents
-            when movement_type = 'payout' and payout_key is not null then -excess_cents
+            when movement_type = 'payout' and payout_key is not null then undone_cents - excess_cents
+            when movement_type = 'payout' then directed_cents + undone_cents
+            when movement_type = 'payout_reversal' then directed_cents - undone_cents
             when movement_type = 'collection' and fit_code = 'AMOUNT_OVER' then directed_cents - collection_matched_cents
             when movement_type = 'refund' and fit_code = 'MISSING_INTERNAL' and charge_is_owned and not is_converted
                 then directed_cents + coalesce(refund_allocated_cents, 0)
@@ -75,6 +79,7 @@ final as (
         fee_variance_cents,
         amount_cents - directed_cents + unfit_cents as break_cents,
         directed_cents - unfit_cents as explained_cents,
+        case when movement_type = 'payout' and not is_repeat then undone_cents else 0 end as undone_cents,
         currency,
         object_amount_cents,
         object_currency,

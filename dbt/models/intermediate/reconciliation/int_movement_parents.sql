@@ -54,6 +54,15 @@ final as (
         allocations.allocated_cents,
         allocations.excess_cents,
         allocations.excess_code,
+        -- Of a transfer: what of it came back unasked for; of what took it back: how much of that.
+        case
+            when movements.movement_type = 'payout_reversal' then coalesce(shares.undone_cents, 0)
+            when movements.movement_type <> 'payout' then 0
+            when allocations.transfer_id is not null then allocations.undone_cents
+            when matches.payout_key is not null then 0
+            when reversals.reversed_cents > matches.amount_cents then matches.amount_cents
+            else coalesce(reversals.reversed_cents, 0)
+        end as undone_cents,
         positions.open_code as payout_code,
         positions.operation_reversed,
         positions.artifact_id as instruction_artifact_id,
@@ -80,6 +89,12 @@ final as (
         on
             movements.transfer_id = allocations.transfer_id
             and not movements.is_repeat
+    left join {{ ref('int_transfer_reversed') }} as reversals
+        on
+            matches.transfer_id = reversals.transfer_id
+            and not movements.is_repeat
+    left join {{ ref('int_reversal_shares') }} as shares
+        on movements.movement_id = shares.movement_id
     left join {{ ref('int_payout_positions') }} as positions
         on
             allocations.tenant_id = positions.tenant_id

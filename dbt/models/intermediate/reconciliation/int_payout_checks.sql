@@ -3,7 +3,7 @@ with reversed_payouts as (
     select
         allocations.tenant_id,
         allocations.payout_key,
-        {{ sum_cents('transfers.reversed_cents') }} as reversed_cents
+        {{ sum_cents('transfers.reversed_cents - allocations.undone_cents') }} as reversed_cents
     from {{ ref('int_transfer_allocations') }} as allocations
     inner join {{ ref('stg_stripe__transfers') }} as transfers
         on
@@ -51,6 +51,22 @@ opposite as (
     where
         operation_collects
         and settled_cents > 0
+),
+
+-- Another instruction covers this party and month already, so nothing of this one was due.
+paid_again as (
+    select
+        tenant_id,
+        payout_key,
+        'DUPLICATE_INTERNAL' as reason_code,
+        0 as expected_cents,
+        settled_cents - reversed_cents as actual_cents,
+        settled_cents - reversed_cents as unexplained_cents
+    from positions
+    where
+        is_superseded
+        and settled_cents > reversed_cents
+        and not operation_reversed
 ),
 
 linked as (
@@ -113,6 +129,8 @@ final as (
     select * from opposite
     union all
     select * from unreversed
+    union all
+    select * from paid_again
     union all
     select * from linked
     union all

@@ -2,7 +2,11 @@
 with allocations as (
     select
         *,
-        count(*) over (partition by tenant_id, payout_key) as transfers_of_payout
+        -- The last transfer that settled something, else the last there was.
+        coalesce(
+            max(case when allocated_cents > 0 then transfer_rank end) over (partition by tenant_id, payout_key),
+            max(transfer_rank) over (partition by tenant_id, payout_key)
+        ) as last_rank
     from {{ ref('int_transfer_allocations') }}
 ),
 
@@ -17,7 +21,7 @@ settled as (
         min(case
             when excess_code in ('CURRENCY_MISMATCH', 'DESTINATION_MISMATCH', 'STATUS_CONFLICT') then excess_code
         end) as refusal_code,
-        max(case when transfer_rank = transfers_of_payout then transfer_id end) as transfer_id,
+        max(case when transfer_rank = last_rank then transfer_id end) as transfer_id,
         max(created_at) as settled_at
     from allocations
     group by tenant_id, payout_key
@@ -92,6 +96,7 @@ final as (
         operation_id,
         operation_reversed,
         operation_collects,
+        instruction_rank > 1 as is_superseded,
         destination_account_id,
         transfers,
         transfer_id,

@@ -22,7 +22,7 @@ joined as (
         expected.*,
         owners.party_id,
         coalesce(refunded.refunded_cents, 0) as refunded_cents,
-        coalesce(of_party.stripe_complete, of_rail.stripe_complete, false) as stripe_complete,
+        coalesce(of_rail.stripe_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_refunds') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -35,10 +35,7 @@ joined as (
             expected.tenant_id = refunded.tenant_id
             and expected.charge_id = refunded.charge_id
             and expected.currency = refunded.currency
-    left join {{ ref('int_party_completeness') }} as of_party
-        on
-            owners.tenant_id = of_party.tenant_id
-            and owners.party_id = of_party.party_id
+    -- The platform gives back: no party's account bears on a refund.
     left join {{ ref('int_source_completeness') }} as of_rail
         on of_rail.tenant_id = '_platform'
     where expected.expected_cents > 0

@@ -4,8 +4,9 @@ with transfers as (
         allocations.transfer_id,
         allocations.allocated_cents,
         case
-            when reversals.reversed_cents > allocations.allocated_cents then allocations.allocated_cents
-            else reversals.reversed_cents
+            when reversals.reversed_cents - allocations.undone_cents > allocations.allocated_cents
+                then allocations.allocated_cents
+            else reversals.reversed_cents - allocations.undone_cents
         end as reversed_cents
     from {{ ref('int_transfer_allocations') }} as allocations
     inner join {{ ref('int_transfer_reversed') }} as reversals

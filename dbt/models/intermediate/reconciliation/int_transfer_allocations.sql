@@ -11,6 +11,12 @@ with matched as (
         expected.instructed_at,
         expected.late_after,
         expected.operation_dead,
+        coalesce(reversals.reversed_cents, 0) as reversed_cents,
+        -- What was taken back in full settles an operation that was reversed, and no other while something stands.
+        case
+            when (coalesce(reversals.reversed_cents, 0) >= matches.amount_cents) = expected.operation_reversed then 0
+            else 1
+        end as standing_rank,
         case
             when matches.currency <> expected.currency then 'CURRENCY_MISMATCH'
             when
@@ -24,6 +30,8 @@ with matched as (
         on
             matches.tenant_id = expected.tenant_id
             and matches.payout_key = expected.payout_key
+    left join {{ ref('int_transfer_reversed') }} as reversals
+        on matches.transfer_id = reversals.transfer_id
 ),
 
 ordered as (
@@ -33,13 +41,14 @@ ordered as (
             partition by tenant_id, payout_key
             order by
                 case when refusal_code is null then 0 else 1 end asc nulls last,
+                standing_rank asc nulls last,
                 created_at asc nulls last,
                 transfer_id asc nulls last
         ) as transfer_rank,
         {{ running_cents(
             'case when refusal_code is null then amount_cents else 0 end',
             'tenant_id, payout_key',
-            'case when refusal_code is null then 0 else 1 end asc nulls last, created_at asc nulls last, transfer_id asc nulls last',
+            'case when refusal_code is null then 0 else 1 end asc nulls last, standing_rank asc nulls last, created_at asc nulls last, transfer_id asc nulls last',
             preceding_only=true
         ) }} as settled_before_cents
     from matched
@@ -72,6 +81,19 @@ tolerated as (
     from allocated
 ),
 
+-- What no instruction asked for and was taken back is undone: as if it had never left.
+undone as (
+    select
+        *,
+        amount_cents - allocated_cents - tolerated_cents as excess_cents,
+        case
+            when reversed_cents > amount_cents - allocated_cents - tolerated_cents
+                then amount_cents - allocated_cents - tolerated_cents
+            else reversed_cents
+        end as undone_cents
+    from tolerated
+),
+
 final as (
     select
         account_id,
@@ -87,7 +109,8 @@ final as (
         amount_cents,
         allocated_cents,
         tolerated_cents,
-        amount_cents - allocated_cents - tolerated_cents as excess_cents,
+        excess_cents,
+        undone_cents,
         instructed_at,
         created_at,
         created_at > late_after as is_late,
@@ -95,12 +118,12 @@ final as (
         destination_account_id,
         operation_collects,
         case
+            when excess_cents = undone_cents then null
             when refusal_code is not null then refusal_code
-            when amount_cents = allocated_cents + tolerated_cents then null
             when allocated_cents = 0 then 'DUPLICATE_EXTERNAL'
             else 'AMOUNT_OVER'
         end as excess_code
-    from tolerated
+    from undone
 )
 
 select *

@@ -2,32 +2,36 @@
 {{ config(materialized='view') }}
 with payments as (
     select
-        account_id,
-        charge_id,
-        amount_cents,
-        currency
-    from {{ ref('stg_stripe__charges') }}
-    where not is_platform
+        charges.account_id,
+        charges.charge_id,
+        charges.amount_cents,
+        charges.currency,
+        {{ billionths('transactions.exchange_rate_text') }} as rate_billionths,
+        -- A movement that only a report told of came without its rate.
+        transactions.balance_transaction_type is not null as is_listed
+    from {{ ref('stg_stripe__charges') }} as charges
+    left join {{ ref('stg_stripe__balance_transactions') }} as transactions
+        on
+            charges.account_id = transactions.account_id
+            and charges.balance_transaction_id = transactions.balance_transaction_id
+    where not charges.is_platform
 ),
 
-final as (
+paired as (
     select
         transfers.account_id,
         transfers.transfer_id,
         transfers.destination_payment_id,
-        transfers.currency,
         transfers.created_at,
-        {{ add_days('transfers.created_at', 'run.rail_booking_days') }} as expected_by,
-        transfers.amount_cents as expected_cents,
-        coalesce(payments.amount_cents, 0) as actual_cents,
-        case
-            when payments.charge_id is null and run.as_of < {{ add_days('transfers.created_at', 'run.rail_booking_days') }} then 'TIMING'
-            when payments.charge_id is null then 'MISSING_EXTERNAL'
-            when payments.amount_cents > transfers.amount_cents then 'AMOUNT_OVER'
-            else 'AMOUNT_UNDER'
-        end as reason_code
+        transfers.amount_cents as sent_cents,
+        transfers.currency as sent_currency,
+        payments.charge_id,
+        payments.amount_cents as arrived_cents,
+        payments.currency as arrived_currency,
+        payments.rate_billionths,
+        payments.is_listed,
+        coalesce(payments.currency <> transfers.currency, false) as is_other_currency
     from {{ ref('stg_stripe__transfers') }} as transfers
-    cross join {{ ref('stg_tieout__run') }} as run
     inner join {{ ref('int_account_completeness') }} as accounts
         on
             transfers.destination_account_id = accounts.account_id
@@ -39,10 +43,49 @@ final as (
     where
         transfers.is_platform
         and transfers.destination_payment_id is not null
-        and (
-            payments.charge_id is null
-            or (payments.currency = transfers.currency and payments.amount_cents <> transfers.amount_cents)
-        )
+),
+
+-- A transfer that arrives in another currency follows from the rate of the movement that brought it.
+arrived as (
+    select
+        paired.*,
+        {{ add_days('paired.created_at', 'run.rail_booking_days') }} as expected_by,
+        run.as_of,
+        run.conversion_tolerance_cents,
+        paired.is_other_currency and paired.rate_billionths is not null as is_converted,
+        case
+            when paired.is_other_currency and paired.rate_billionths is not null
+                then {{ at_rate('paired.sent_cents', 'paired.rate_billionths') }}
+            else paired.sent_cents
+        end as due_cents
+    from paired
+    cross join {{ ref('stg_tieout__run') }} as run
+),
+
+final as (
+    select
+        account_id,
+        transfer_id,
+        destination_payment_id,
+        case when is_converted then arrived_currency else sent_currency end as currency,
+        created_at,
+        expected_by,
+        due_cents as expected_cents,
+        case when is_other_currency and not is_converted then 0 else coalesce(arrived_cents, 0) end as actual_cents,
+        case
+            when charge_id is null and as_of < expected_by then 'TIMING'
+            when charge_id is null then 'MISSING_EXTERNAL'
+            when is_other_currency and not is_converted then 'CURRENCY_MISMATCH'
+            when is_converted then 'FX_VARIANCE'
+            when arrived_cents > due_cents then 'AMOUNT_OVER'
+            else 'AMOUNT_UNDER'
+        end as reason_code
+    from arrived
+    where
+        charge_id is null
+        or (is_other_currency and not is_converted and is_listed)
+        or (is_converted and abs(arrived_cents - due_cents) > conversion_tolerance_cents)
+        or (not is_other_currency and arrived_cents <> due_cents)
 )
 
 select *

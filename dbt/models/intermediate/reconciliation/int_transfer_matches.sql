@@ -6,6 +6,7 @@ with led as (
         payout_key,
         match_method
     from {{ ref('int_transfer_references') }}
+    where instructions = 1
 
     union all
 
@@ -16,6 +17,12 @@ with led as (
         'nearest_amount' as match_method
     from {{ ref('int_transfer_nearest') }}
     where payout_key is not null
+),
+
+contested as (
+    select distinct transfer_id
+    from {{ ref('int_transfer_references') }}
+    where instructions > 1
 ),
 
 final as (
@@ -32,13 +39,15 @@ final as (
         led.match_method,
         case
             when led.payout_key is not null then null
-            when nearest.candidates > 0 then 'AMBIGUOUS_MATCH'
+            when contested.transfer_id is not null or nearest.candidates > 0 then 'AMBIGUOUS_MATCH'
             when nearest.transfer_id is not null then 'REFERENCE_MISSING'
             else 'MISSING_INTERNAL'
         end as unmatched_code
     from {{ ref('stg_stripe__transfers') }} as transfers
     left join led
         on transfers.transfer_id = led.transfer_id
+    left join contested
+        on transfers.transfer_id = contested.transfer_id
     left join {{ ref('int_transfer_nearest') }} as nearest
         on transfers.transfer_id = nearest.transfer_id
     left join {{ ref('int_account_owners') }} as owners

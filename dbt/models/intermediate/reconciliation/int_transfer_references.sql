@@ -1,4 +1,4 @@
--- grain: one platform transfer and the one instruction its references lead to, strongest reference first
+-- grain: one platform transfer and one instruction that its strongest reference leads to
 with transfers as (
     select
         transfers.transfer_id,
@@ -82,28 +82,35 @@ led as (
         on transfers.transfer_group = expected.payout_key
 ),
 
+-- A key that two tenants use leads to the one that owns the account the money went to.
 ranked as (
     select
         *,
-        row_number() over (
-            partition by transfer_id
-            order by
-                pass asc nulls last,
-                case when tenant_id = owner_tenant_id then 0 else 1 end asc nulls last,
-                tenant_id asc nulls last,
-                payout_key asc nulls last
-        ) as preference
+        2 * pass + case when tenant_id = owner_tenant_id then 0 else 1 end as preference
     from led
 ),
 
-final as (
+strongest as (
     select
         transfer_id,
-        tenant_id,
-        payout_key,
-        match_method
+        min(preference) as preference
     from ranked
-    where preference = 1
+    group by transfer_id
+),
+
+-- What leads to several instructions equally strongly settles none of them: no coin is tossed.
+final as (
+    select
+        ranked.transfer_id,
+        ranked.tenant_id,
+        ranked.payout_key,
+        ranked.match_method,
+        count(*) over (partition by ranked.transfer_id) as instructions
+    from ranked
+    inner join strongest
+        on
+            ranked.transfer_id = strongest.transfer_id
+            and ranked.preference = strongest.preference
 )
 
 select *

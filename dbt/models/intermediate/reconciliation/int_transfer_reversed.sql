@@ -10,6 +10,7 @@ with final as (
         is_platform
         and movement_type = 'payout_reversal'
         and transfer_id is not null
+        and not is_repeat
     group by transfer_id
 )
 

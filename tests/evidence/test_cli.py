@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from evidence import cli, container, keys, signatures
+from evidence import chain, cli, container, keys, signatures
 from evidence.build import build_packet
 from evidence.log import PacketLog
 from evidence.trust import TRUST_PAYLOAD_TYPE
@@ -161,6 +161,17 @@ def test_the_chain_is_verified_from_a_folder(desk, capsys, forge) -> None:
     (desk / "packets" / "2026-09.zip").unlink()
     code, out, _ = run(desk, capsys, *options, packet="packets/2026-10.zip")
     assert (code, out.split()[1]) == (1, "chain_gap")
+
+
+def test_a_folder_of_more_packets_than_any_chain_has_is_not_read(
+    desk, capsys, forge, monkeypatch
+) -> None:
+    issue(forge, desk / "packets")
+    monkeypatch.setattr(chain, "MAX_CHAIN", 2)
+    options = ("--chain", str(desk / "packets"))
+    (desk / "packets" / "2026-08.zip").write_bytes(b"is never opened")
+    code, out, _ = run(desk, capsys, *options, packet="packets/2026-10.zip")
+    assert (code, out.split()[1]) == (1, "chain_too_long")
 
 
 def test_a_defect_is_told_by_its_type_alone(desk, capsys, monkeypatch) -> None:

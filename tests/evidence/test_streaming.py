@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -175,9 +177,18 @@ def test_a_line_without_end_is_not_gathered(refused) -> None:
 
 
 def test_a_central_directory_without_end_is_not_read(refused) -> None:
-    data = b"P" * (2 << 20)
-    end = container._END.pack(b"PK\x05\x06", 0, 0, 1, 1, len(data), 0, 0)
-    assert refused(lambda: container.read_zip(data + end)) == "zip_format"
+    # Genuine entries, each with a comment of 64 KiB: over a MiB before one comment is looked at.
+    def commented(members: int) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for number in range(members):
+                info = zipfile.ZipInfo(f"a{number}")
+                info.comment = b"x" * 0xFFFF
+                archive.writestr(info, b"")
+        return buffer.getvalue()
+
+    assert refused(lambda: container.read_zip(commented(2))) == "zip_not_canonical"
+    assert refused(lambda: container.read_zip(commented(20))) == "zip_format"
 
 
 def test_a_stopped_writer_leaves_no_packet(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from evidence import x402
 from evidence.artifacts import KernelArtifacts
+from evidence.errors import Refusal
 
 Json = dict[str, Any]
 VERIFIER = KernelArtifacts()
@@ -52,6 +53,19 @@ def test_a_warning_leaves_the_verdict_alone(vectors: Path) -> None:
     line = (vectors / "vector-missing-quote-material.json").read_bytes()
     judged = VERIFIER.verify("x402_receipts", line)
     assert (judged.verdict, judged.code) == ("unhashed", x402.QUOTE_MATERIAL_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("decisionRecord", "gone"), ("settlementReceipt", []), ("reversalEvents", [7])],
+)
+def test_a_part_that_is_no_object_is_refused_and_not_passed_over(
+    member: str, value: object
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        VERIFIER.verify("x402_receipts", json.dumps({member: value}).encode())
+    assert caught.value.code == "artifact_member"
+    assert VERIFIER.verify("x402_receipts", json.dumps({member: None}).encode()).inside == {}
 
 
 def _set(record: Json, path: str, value: object) -> None:

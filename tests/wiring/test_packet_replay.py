@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,10 @@ from evidence.sums import write_sums
 from evidence.tables import read_entries, scan_table
 from evidence.trust import load_trust
 from evidence.verify import verify_packet
+from tests.wiring.conftest import ROOT
 
 DEMO_SEED = b"tieout demo key: packets        "
+UV = str(Path(sys.executable).with_name("uv"))
 PLATFORM = "acct_1TieoutPlatform"
 
 
@@ -43,6 +47,31 @@ def test_every_tenants_packet_is_computed_again_from_its_own_inputs(demo_home, n
         )
         assert said.run["rules"]["replayed_before_signing"] is True
         assert any(check.startswith("replay: ") for check in said.checks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", ["1.2.2", "1.4.4"])
+def test_another_duckdb_release_computes_the_same_tables(
+    demo_home, newest, tmp_path, release
+) -> None:
+    """The auditor's engine need not be ours: the digests of the tables are the same."""
+    make = [[UV, "venv", "-q", "."], [UV, "pip", "install", "-q", "--python", "bin/python"]]
+    make[1] += ["cryptography", f"duckdb=={release}"]
+    for command in make:
+        if subprocess.run(command, cwd=tmp_path, timeout=120, check=False).returncode:
+            pytest.skip(f"duckdb {release} cannot be installed here")
+    options = ["--trust", str(demo_home / "trust" / "trust.json"), "--no-log-proof", "--replay"]
+    for packet in newest.values():
+        said = subprocess.run(
+            [tmp_path / "bin/python", "-m", "evidence.cli", demo_home / packet.path, *options],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert said.returncode == 0, said.stdout
+        assert f"computed again by duckdb {release}, byte for byte the same" in said.stdout
 
 
 def test_every_packet_of_the_home_was_replayed_before_it_was_signed(demo_home) -> None:

@@ -52,7 +52,8 @@ def _release(world: World, tenant: str, *, status: str, kind: str, refunded: boo
     """March pays its own sale and the holdback of an earlier one."""
     partner = Partner(world, tenant)
     over = {"status": "refunded"} if refunded else {}
-    partner.sale("old", 5000, **over)
+    earlier = "2026-02-10T00:00:00.000Z"
+    partner.sale("old", 5000, settledAt=earlier, createdAt=earlier, **over)
     resolved = {"resolvedAt": "2026-04-05T00:00:00.000Z"} if status != "held" else {}
     hold = partner.hold("h", 500, status=status, held_of="old", **resolved)
     link = partner.adjustment("h", 500, kind=kind, hold_hash=hold, held_of="old")

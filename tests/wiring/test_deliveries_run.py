@@ -10,6 +10,7 @@ from dagster_project.runs import Run
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from ingest.deliveries.spool import DeliverySpool
+from ingest.kernel.ledger_types import PAYOUT_INSTRUCTIONS
 from ingest.kernel.provider_events import facts_of
 from ingest.kernel.rail_types import MONEY_RAIL_OPERATIONS, MONEY_RAIL_PROVIDERS
 from ingest.landing import new_batch_id
@@ -50,8 +51,11 @@ def test_an_event_that_came_before_the_export_is_parked_and_taken_up(tmp_path: P
                 "state": "initiated",
                 "amount_cents": 5,
                 "currency": "USD",
+                "payout_key": "key_1",
+                "payout_artifact_hash": "a" * 64,
             },
         ),
+        (PAYOUT_INSTRUCTIONS.spec, {"payout_key": "key_1", "artifact_hash": "a" * 64}),
         (MONEY_RAIL_PROVIDERS.spec, {"provider_id": "bank", "mode": "sandbox"}),
     ):
         session.landing.write(

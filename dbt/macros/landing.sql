@@ -31,7 +31,7 @@
 {#- The rows of one landed table that the run pinned, the latest row a key. A key that stands once is not ranked: a
     window over every row costs three times as much as finding the few keys that repeat. -#}
 {% macro latest_landed(source_name, table_name, key, newest_first=[]) %}
-    pinned as (
+    pinned as {{ inlined() }} (
         select landed.*
         from {{ source(source_name, table_name) }} as landed
         inner join {{ source('run', 'pinned') }} as batches
@@ -110,7 +110,7 @@
 {#- Immutable artifacts: what an id was first, that verified. Another content under the id is an alert, never a
     replacement. Rows of a parent's list come from the very content of the parent that counts. -#}
 {% macro first_landed(source_name, table_name, key, parent=none) %}
-    pinned as (
+    pinned as {{ inlined() }} (
         select landed.*
         from {{ source(source_name, table_name) }} as landed
         inner join {{ source('run', 'pinned') }} as batches

@@ -131,3 +131,12 @@
 {% macro spark__key_hash(columns, relation) -%}
     xxhash64({% for column in columns %}{{ relation ~ '.' if relation }}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
+
+{#- After `as`: a named query that is read several times, computed by each reader with its own filters and columns.
+    DuckDB would write it out first, whole, which at ten million rows no longer fits the memory. For what is cheap to
+    read again and wide; what is dear to compute or small is better written once. -#}
+{% macro inlined() -%}
+    {{ return(adapter.dispatch('inlined', 'tieout')()) }}
+{%- endmacro %}
+{% macro duckdb__inlined() -%}not materialized{%- endmacro %}
+{% macro spark__inlined() -%}{%- endmacro %}

@@ -1,64 +1,103 @@
 -- grain: one charge of a tenant in one currency that the kernel or the rail knows: expected, collected, open
-with expectations as (
-    select *
-    from {{ ref('int_expected_collections') }}
-),
-
-collected as (
+with collected as {{ inlined() }} (
     select
         object_id as charge_id,
         claimed_currency as currency,
-        {{ sum_cents('claimed_cents') }} as collected_cents,
-        min(occurred_at) as collected_at,
-        max(case when is_converted then 1 else 0 end) = 1 as is_converted
+        claimed_cents,
+        occurred_at,
+        is_converted
     from {{ ref('int_movements_linked') }}
     where
         is_platform
         and movement_type = 'collection'
         and not is_repeat
-    group by object_id, claimed_currency
 ),
 
-other_currency as (
+charges as {{ inlined() }} (
     select
-        expected.tenant_id,
-        expected.charge_id,
-        expected.currency,
-        min(collected.currency) as collected_currency
-    from expectations as expected
-    inner join collected
+        charge_id,
+        min(currency) as currency,
+        max(currency) as last_currency,
+        {{ sum_cents('claimed_cents') }} as collected_cents,
+        min(occurred_at) as collected_at,
+        max(case when is_converted then 1 else 0 end) = 1 as is_converted
+    from collected
+    group by charge_id
+),
+
+-- Few charges are collected in several currencies, so only they are added up by currency.
+several as (
+    select
+        collected.charge_id,
+        collected.currency,
+        {{ sum_cents('collected.claimed_cents') }} as collected_cents,
+        min(collected.occurred_at) as collected_at,
+        max(case when collected.is_converted then 1 else 0 end) = 1 as is_converted
+    from collected
+    inner join charges
         on
-            expected.charge_id = collected.charge_id
-            and expected.currency <> collected.currency
-    group by expected.tenant_id, expected.charge_id, expected.currency
+            collected.charge_id = charges.charge_id
+            and charges.currency <> charges.last_currency
+    group by collected.charge_id, collected.currency
+),
+
+of_currency as (
+    select
+        several.charge_id,
+        several.currency,
+        several.collected_cents,
+        several.collected_at,
+        several.is_converted,
+        min(others.currency) as other_currency
+    from several
+    inner join several as others
+        on
+            several.charge_id = others.charge_id
+            and several.currency <> others.currency
+    group by
+        several.charge_id, several.currency, several.collected_cents, several.collected_at, several.is_converted
 ),
 
 joined as (
     select
         expected.*,
-        coalesce(collected.collected_cents, 0) as collected_cents,
-        collected.collected_at,
-        coalesce(collected.is_converted, false) as is_converted,
-        other_currency.collected_currency,
+        -- A charge that two tenants claim backs neither: one receipt a charge, once.
         owners.charge_id is null as is_contested,
+        case
+            when owners.charge_id is null then 0
+            when of_currency.charge_id is not null then of_currency.collected_cents
+            when charges.currency = charges.last_currency and charges.currency = expected.currency then charges.collected_cents
+            else 0
+        end as collected_cents,
+        case
+            when owners.charge_id is null then null
+            when of_currency.charge_id is not null then of_currency.collected_at
+            when charges.currency = charges.last_currency and charges.currency = expected.currency then charges.collected_at
+        end as collected_at,
+        case
+            when owners.charge_id is null then false
+            when of_currency.charge_id is not null then of_currency.is_converted
+            when charges.currency = charges.last_currency and charges.currency = expected.currency then charges.is_converted
+            else false
+        end as is_converted,
+        case
+            when charges.currency <> expected.currency then charges.currency
+            else of_currency.other_currency
+        end as collected_currency,
         coalesce(of_rail.stripe_complete, false) as stripe_complete,
         run.as_of
-    from expectations as expected
+    from {{ ref('int_expected_collections') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
-    -- A charge that two tenants claim backs neither: one receipt a charge, once.
     left join {{ ref('int_charge_owners') }} as owners
         on
             expected.charge_id = owners.charge_id
             and expected.tenant_id = owners.tenant_id
-    left join collected
+    left join charges
+        on expected.charge_id = charges.charge_id
+    left join of_currency
         on
-            owners.charge_id = collected.charge_id
-            and expected.currency = collected.currency
-    left join other_currency
-        on
-            expected.tenant_id = other_currency.tenant_id
-            and expected.charge_id = other_currency.charge_id
-            and expected.currency = other_currency.currency
+            expected.charge_id = of_currency.charge_id
+            and expected.currency = of_currency.currency
     -- Customers pay the platform: no party's account bears on a charge.
     left join {{ ref('int_source_completeness') }} as of_rail
         on of_rail.tenant_id = '_platform'
@@ -79,6 +118,8 @@ final as (
         case when collected_cents < expected_cents then expected_cents - collected_cents else 0 end as open_cents,
         case when collected_cents > expected_cents then collected_cents - expected_cents else 0 end as excess_cents,
         is_converted,
+        is_contested,
+        collected_currency,
         receipted_at,
         collected_at,
         expected_by,

@@ -1,22 +1,16 @@
 -- grain: one kernel artifact that another artifact of the kernel contradicts, where no payout item says so already
 {{ config(materialized='view') }}
-with receipts as (
-    select *
-    from {{ ref('stg_kernel__settlement_receipts') }}
-    where verdict <> 'mismatch'
-),
-
-receipt_parties as (
+with receipt_parties as (
     select
         tenant_id,
         receipt_id,
         min(party_id) as party_id,
-        max(currency) as link_currency,
         {{ sum_cents('amount_cents') }} as linked_cents
     from {{ ref('int_charge_sources') }}
     group by tenant_id, receipt_id
 ),
 
+-- Only receipts with a difference, which are few.
 receipt_checks as (
     select
         receipts.tenant_id,
@@ -30,7 +24,7 @@ receipt_checks as (
         settlements.released_amount_cents as settled_cents,
         receipts.released_amount_cents as released_cents,
         parties.linked_cents
-    from receipts
+    from {{ ref('stg_kernel__settlement_receipts') }} as receipts
     left join receipt_parties as parties
         on
             receipts.tenant_id = parties.tenant_id
@@ -41,6 +35,13 @@ receipt_checks as (
             and receipts.settlement_id = settlements.settlement_id
             and receipts.receipt_id = settlements.current_receipt_id
             and settlements.verdict <> 'mismatch'
+    where
+        receipts.verdict <> 'mismatch'
+        and (
+            receipts.amount_cents <> receipts.released_amount_cents + receipts.refunded_amount_cents
+            or settlements.released_amount_cents <> receipts.released_amount_cents
+            or parties.linked_cents <> receipts.amount_cents
+        )
 ),
 
 found as (

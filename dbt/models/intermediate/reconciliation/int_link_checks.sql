@@ -1,6 +1,6 @@
 -- grain: one link of a payout whose amount, currency or party is not its source's, or a source that two payouts use up
 {{ config(materialized='view') }}
-with links as (
+with links as {{ inlined() }} (
     select
         links.tenant_id,
         links.payout_key,
@@ -117,7 +117,7 @@ differing as (
         and (compared.reason_code <> 'FEE_VARIANCE' or checks.payout_key is null)
 ),
 
-consuming as (
+consuming as {{ inlined() }} (
     select *
     from links
     where
@@ -125,13 +125,15 @@ consuming as (
         and amount_cents > 0
 ),
 
-repeated as (
-    select
-        tenant_id,
-        source_type,
-        source_id
+hashed as (
+    select {{ key_hash(['tenant_id', 'source_type', 'source_id']) }} as key_hash
     from consuming
-    group by tenant_id, source_type, source_id
+),
+
+repeated_hashes as (
+    select key_hash
+    from hashed
+    group by key_hash
     having count(*) > 1
 ),
 
@@ -149,33 +151,20 @@ shared as (
         max(consuming.amount_cents) as source_cents,
         {{ sum_cents('consuming.amount_cents') }} as amount_cents
     from consuming
-    inner join repeated
-        on
-            consuming.tenant_id = repeated.tenant_id
-            and consuming.source_type = repeated.source_type
-            and consuming.source_id = repeated.source_id
+    inner join repeated_hashes
+        on {{ key_hash(['tenant_id', 'source_type', 'source_id'], 'consuming') }} = repeated_hashes.key_hash
     group by consuming.tenant_id, consuming.source_type, consuming.source_id
+    having count(*) > 1
 ),
 
-charge_parties as (
-    select
-        tenant_id,
-        receipt_id,
-        min(party_id) as party_id
-    from {{ ref('int_charge_sources') }}
-    group by tenant_id, receipt_id
-    having count(distinct party_id) = 1
-),
-
--- A receipt of one party that another party's payout pays out; paid twice as well, that comes first.
-misdirected as (
+strangers as (
     select links.*
     from links
-    inner join charge_parties
+    inner join {{ ref('int_charge_sources') }} as sources
         on
-            links.tenant_id = charge_parties.tenant_id
-            and links.source_id = charge_parties.receipt_id
-            and links.party_id <> charge_parties.party_id
+            links.tenant_id = sources.tenant_id
+            and links.source_id = sources.receipt_id
+            and links.party_id <> sources.party_id
     left join shared
         on
             links.tenant_id = shared.tenant_id
@@ -185,6 +174,28 @@ misdirected as (
         links.source_type = 'receipt'
         and links.amount_cents > 0
         and shared.source_id is null
+),
+
+-- A receipt of one party that another party's payout pays out; paid twice as well, that comes first.
+misdirected as (
+    select
+        strangers.tenant_id,
+        strangers.payout_key,
+        strangers.source_id,
+        strangers.party_id,
+        strangers.period,
+        strangers.currency,
+        strangers.amount_cents,
+        strangers.generated_at
+    from strangers
+    inner join {{ ref('int_charge_sources') }} as sources
+        on
+            strangers.tenant_id = sources.tenant_id
+            and strangers.source_id = sources.receipt_id
+    group by
+        strangers.tenant_id, strangers.payout_key, strangers.source_id, strangers.party_id, strangers.period,
+        strangers.currency, strangers.amount_cents, strangers.generated_at
+    having min(sources.party_id) = max(sources.party_id)
 ),
 
 final as (

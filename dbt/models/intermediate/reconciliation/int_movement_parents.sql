@@ -1,12 +1,6 @@
 -- grain: one platform movement with what the kernel knows of the charge or transfer behind it
 {{ config(materialized='view') }}
-with movements as (
-    select *
-    from {{ ref('int_movements_linked') }}
-    where is_platform
-),
-
-checks as (
+with checks as (
     select
         checks.tenant_id,
         checks.payout_key,
@@ -27,11 +21,15 @@ payout_checks as (
         on checks.precedence = codes.precedence
 ),
 
+-- Only a charge that was collected in another currency, or that two tenants claim, has a collection without a position.
 linked_charges as (
     select
         charge_id,
         min(currency) as linked_currency
     from {{ ref('int_collection_positions') }}
+    where
+        is_contested
+        or collected_currency is not null
     group by charge_id
 ),
 
@@ -73,7 +71,7 @@ final as (
         matches.unmatched_code,
         contested.charge_id is not null as charge_is_contested,
         returned.refund_id is not null as is_returned
-    from movements
+    from {{ ref('int_movements_linked') }} as movements
     left join {{ ref('int_charge_owners') }} as charge_owners
         on movements.charge_id = charge_owners.charge_id
     left join {{ ref('int_collection_positions') }} as collections
@@ -111,6 +109,7 @@ final as (
         on
             movements.account_id = returned.account_id
             and movements.object_id = returned.refund_id
+    where movements.is_platform
 )
 
 select *

@@ -24,7 +24,7 @@ naming_objects as (
     having count(*) = 1
 ),
 
-sourced as (
+sourced as {{ inlined() }} (
     select
         transactions.*,
         coalesce(transactions.source_object_id, dispute_rows.dispute_id, naming_objects.object_id) as object_id

@@ -12,11 +12,26 @@ with transfers as (
     where allocated_cents > 0
 ),
 
-shares as (
+-- Most payouts go out in one transfer. Their sources sum to the instruction, so each is used up as it stands.
+whole_shares as (
+    select
+        transfers.tenant_id,
+        transfers.transfer_id,
+        sources.source_type,
+        sources.source_id,
+        sources.amount_cents as allocated_cents
+    from transfers
+    inner join {{ ref('int_payout_sources') }} as sources
+        on
+            transfers.tenant_id = sources.tenant_id
+            and transfers.payout_key = sources.payout_key
+    where transfers.allocated_cents = transfers.expected_cents
+),
+
+part_shares as (
     select
         transfers.transfer_id,
         transfers.tenant_id,
-        transfers.payout_key,
         transfers.allocated_cents,
         sources.source_type,
         sources.source_id,
@@ -28,13 +43,14 @@ shares as (
         on
             transfers.tenant_id = sources.tenant_id
             and transfers.payout_key = sources.payout_key
+    where transfers.allocated_cents <> transfers.expected_cents
 ),
 
 rounding as (
     select
         transfer_id,
         max(allocated_cents) - {{ sum_cents('share_cents') }} as rest_cents
-    from shares
+    from part_shares
     group by transfer_id
     having max(allocated_cents) <> {{ sum_cents('share_cents') }}
 ),
@@ -53,20 +69,24 @@ ranked as (
                 shares.source_type asc nulls last,
                 shares.source_id asc nulls last
         ) as source_rank
-    from shares
+    from part_shares as shares
     inner join rounding
         on shares.transfer_id = rounding.transfer_id
 ),
 
 final as (
+    select *
+    from whole_shares
+
+    union all
+
     select
         shares.tenant_id,
         shares.transfer_id,
-        shares.payout_key,
         shares.source_type,
         shares.source_id,
         shares.share_cents + coalesce(ranked.rest_cents, 0) as allocated_cents
-    from shares
+    from part_shares as shares
     left join ranked
         on
             shares.transfer_id = ranked.transfer_id

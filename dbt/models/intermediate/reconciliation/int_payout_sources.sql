@@ -12,7 +12,9 @@ with linked as (
         on
             links.tenant_id = mapping.tenant_id
             and links.payout_key = mapping.payout_key
-    where mapping.mapping_level = 'receipt'
+    where
+        mapping.mapping_level = 'receipt'
+        and links.verdict <> 'mismatch'
 ),
 
 entries as (

@@ -1,5 +1,4 @@
 -- grain: one receipt, adjustment or hold: what the party may get of it, what is held, instructed and paid
-{{ config(materialized='view') }}
 with payments as (
     select
         payments.*,

@@ -1,49 +1,7 @@
 -- grain: one link of a payout to a receipt, adjustment or hold: what was instructed, paid and taken back for it
-with transfers as (
-    select
-        allocations.transfer_id,
-        allocations.allocated_cents,
-        case
-            when reversals.reversed_cents - allocations.undone_cents > allocations.allocated_cents
-                then allocations.allocated_cents
-            else reversals.reversed_cents - allocations.undone_cents
-        end as reversed_cents
-    from {{ ref('int_transfer_allocations') }} as allocations
-    inner join {{ ref('int_transfer_reversed') }} as reversals
-        on allocations.transfer_id = reversals.transfer_id
-    where allocations.allocated_cents > 0
-),
-
--- A reversal takes back from each source in proportion, the odd cents from the largest; a whole one takes back all.
-taken_back as (
-    select
-        shares.transfer_id,
-        shares.source_type,
-        shares.source_id,
-        transfers.reversed_cents as whole_cents,
-        {{ share_of('shares.allocated_cents', 'transfers.reversed_cents', 'transfers.allocated_cents') }} as share_cents,
-        row_number() over (
-            partition by shares.transfer_id
-            order by
-                shares.allocated_cents desc nulls last,
-                shares.source_type asc nulls last,
-                shares.source_id asc nulls last
-        ) as source_rank
-    from transfers
-    inner join {{ ref('int_payout_references') }} as shares
-        on transfers.transfer_id = shares.transfer_id
-),
-
-odd_cents as (
-    select
-        transfer_id,
-        max(whole_cents) - {{ sum_cents('share_cents') }} as rest_cents
-    from taken_back
-    group by transfer_id
-),
-
+{{ config(materialized='view') }}
 -- What the balance does not show was not paid, whatever its transfer says.
-shown as (
+with shown as (
     select distinct transfer_id
     from {{ ref('int_movement_outcomes') }}
     where
@@ -51,36 +9,81 @@ shown as (
         and not is_repeat
 ),
 
+transfers as (
+    select
+        allocations.tenant_id,
+        allocations.payout_key,
+        allocations.transfer_id,
+        allocations.expected_cents,
+        allocations.allocated_cents,
+        case
+            when reversals.reversed_cents - allocations.undone_cents > allocations.allocated_cents
+                then allocations.allocated_cents
+            else coalesce(reversals.reversed_cents - allocations.undone_cents, 0)
+        end as reversed_cents
+    from {{ ref('int_transfer_allocations') }} as allocations
+    inner join shown
+        on allocations.transfer_id = shown.transfer_id
+    left join {{ ref('int_transfer_reversed') }} as reversals
+        on allocations.transfer_id = reversals.transfer_id
+    where allocations.allocated_cents > 0
+),
+
+-- Most payouts went out in one transfer of which nothing came back: there each link was paid as instructed.
+whole as (
+    select
+        transfers.tenant_id,
+        transfers.payout_key
+    from transfers
+    inner join {{ ref('int_payout_mapping') }} as mapping
+        on
+            transfers.tenant_id = mapping.tenant_id
+            and transfers.payout_key = mapping.payout_key
+    where
+        mapping.mapping_level = 'receipt'
+        and transfers.allocated_cents = transfers.expected_cents
+        and transfers.reversed_cents = 0
+),
+
+in_parts as (
+    select transfers.*
+    from transfers
+    left join whole
+        on
+            transfers.tenant_id = whole.tenant_id
+            and transfers.payout_key = whole.payout_key
+    where whole.payout_key is null
+),
+
+-- A reversal takes back from each source in proportion, the odd cents from the largest; a whole one takes back all.
 shares as (
     select
-        shares.tenant_id,
-        shares.payout_key,
+        in_parts.tenant_id,
+        in_parts.payout_key,
         shares.transfer_id,
         shares.source_type,
         shares.source_id,
         shares.allocated_cents,
-        coalesce(taken_back.share_cents, 0)
-        + case when taken_back.source_rank = 1 then odd_cents.rest_cents else 0 end as reversed_cents
-    from {{ ref('int_payout_references') }} as shares
-    inner join shown
-        on shares.transfer_id = shown.transfer_id
-    left join taken_back
-        on
-            shares.transfer_id = taken_back.transfer_id
-            and shares.source_type = taken_back.source_type
-            and shares.source_id = taken_back.source_id
-    left join odd_cents
-        on shares.transfer_id = odd_cents.transfer_id
+        in_parts.reversed_cents as whole_cents,
+        {{ share_of('shares.allocated_cents', 'in_parts.reversed_cents', 'in_parts.allocated_cents') }} as share_cents,
+        row_number() over (
+            partition by shares.transfer_id
+            order by
+                shares.allocated_cents desc nulls last,
+                shares.source_type asc nulls last,
+                shares.source_id asc nulls last
+        ) as source_rank
+    from in_parts
+    inner join {{ ref('int_payout_references') }} as shares
+        on in_parts.transfer_id = shares.transfer_id
 ),
 
--- Few payouts went out in parts, so only those are added up.
-parts as (
+odd_cents as (
     select
-        tenant_id,
-        payout_key,
-        min(transfer_id) <> max(transfer_id) as has_parts
+        transfer_id,
+        max(whole_cents) - {{ sum_cents('share_cents') }} as rest_cents
     from shares
-    group by tenant_id, payout_key
+    group by transfer_id
 ),
 
 paid as (
@@ -89,30 +92,12 @@ paid as (
         shares.payout_key,
         shares.source_type,
         shares.source_id,
-        shares.allocated_cents as paid_cents,
-        shares.reversed_cents
-    from shares
-    inner join parts
-        on
-            shares.tenant_id = parts.tenant_id
-            and shares.payout_key = parts.payout_key
-    where not parts.has_parts
-
-    union all
-
-    select
-        shares.tenant_id,
-        shares.payout_key,
-        shares.source_type,
-        shares.source_id,
         {{ sum_cents('shares.allocated_cents') }} as paid_cents,
-        {{ sum_cents('shares.reversed_cents') }} as reversed_cents
+        {{ sum_cents('shares.share_cents + case when shares.source_rank = 1 then odd_cents.rest_cents else 0 end') }}
+            as reversed_cents
     from shares
-    inner join parts
-        on
-            shares.tenant_id = parts.tenant_id
-            and shares.payout_key = parts.payout_key
-    where parts.has_parts
+    inner join odd_cents
+        on shares.transfer_id = odd_cents.transfer_id
     group by shares.tenant_id, shares.payout_key, shares.source_type, shares.source_id
 ),
 
@@ -127,9 +112,16 @@ final as (
             when links.source_type = 'receipt' then links.source_id
         end as receipt_id,
         links.amount_cents as instructed_cents,
-        coalesce(paid.paid_cents, 0) as paid_cents,
+        case
+            when whole.payout_key is not null then links.amount_cents
+            else coalesce(paid.paid_cents, 0)
+        end as paid_cents,
         coalesce(paid.reversed_cents, 0) as reversed_cents
     from {{ ref('stg_kernel__receipt_payout_links') }} as links
+    left join whole
+        on
+            links.tenant_id = whole.tenant_id
+            and links.payout_key = whole.payout_key
     left join paid
         on
             links.tenant_id = paid.tenant_id

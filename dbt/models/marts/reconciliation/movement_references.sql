@@ -1,5 +1,5 @@
 -- grain: one source of one movement that needs a kernel source; the rows of a movement sum to it
-with required as (
+with required as {{ inlined() }} (
     select *
     from {{ ref('int_movement_outcomes') }}
     where scope = 'kernel_required'
@@ -38,35 +38,36 @@ collection_sources as (
         and not required.is_repeat
 ),
 
-sourced as (
-    select * from payout_sources
-    union all
-    select * from collection_sources
-),
-
-sourced_totals as (
-    select
-        movement_id,
-        {{ sum_cents('allocated_cents') }} as allocated_cents
-    from sourced
-    group by movement_id
-),
-
+-- What the sources of a movement sum to, by the two totals that they were split from.
 unsourced as (
     select
         required.tenant_id,
         required.movement_id,
         'none' as source_type,
         'none' as source_id,
-        required.amount_cents - coalesce(sourced_totals.allocated_cents, 0) as allocated_cents
+        required.amount_cents
+        + coalesce(allocations.allocated_cents, 0)
+        - coalesce(collections.expected_cents, 0) as allocated_cents
     from required
-    left join sourced_totals
-        on required.movement_id = sourced_totals.movement_id
-    where required.amount_cents <> coalesce(sourced_totals.allocated_cents, 0)
+    left join {{ ref('int_transfer_allocations') }} as allocations
+        on
+            required.transfer_id = allocations.transfer_id
+            and required.movement_type = 'payout'
+            and not required.is_repeat
+    left join {{ ref('int_collection_positions') }} as collections
+        on
+            required.tenant_id = collections.tenant_id
+            and required.charge_id = collections.charge_id
+            and required.currency = collections.currency
+            and required.movement_type = 'collection'
+            and not required.is_repeat
+    where required.amount_cents + coalesce(allocations.allocated_cents, 0) <> coalesce(collections.expected_cents, 0)
 ),
 
 references_of_movements as (
-    select * from sourced
+    select * from payout_sources
+    union all
+    select * from collection_sources
     union all
     select * from unsourced
 ),

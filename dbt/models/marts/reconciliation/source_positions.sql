@@ -1,100 +1,72 @@
 -- grain: one settlement, receipt, adjustment or hold; a settlement is the sum of the other three
-with parts as (
-    select *
+with hashed as (
+    select {{ key_hash(['tenant_id', 'settlement_id', 'currency']) }} as key_hash
     from {{ ref('int_source_parts') }}
+    where settlement_id is not null
 ),
 
 -- Few settlements have several sources, so only theirs are added up.
-repeated as (
-    select
-        tenant_id,
-        settlement_id,
-        currency
-    from parts
-    where settlement_id is not null
-    group by tenant_id, settlement_id, currency
+repeated_hashes as (
+    select key_hash
+    from hashed
+    group by key_hash
     having count(*) > 1
 ),
 
-settled_parts as (
+single as (
     select
-        parts.*,
-        repeated.settlement_id is not null as has_several
-    from parts
-    left join repeated
-        on
-            parts.tenant_id = repeated.tenant_id
-            and parts.settlement_id = repeated.settlement_id
-            and parts.currency = repeated.currency
+        parts.tenant_id,
+        'settlement' as source_type,
+        parts.settlement_id as source_id,
+        parts.settlement_id,
+        cast(null as {{ dbt.type_string() }}) as receipt_id,
+        cast(null as {{ dbt.type_string() }}) as adjustment_id,
+        parts.party_id,
+        parts.currency,
+        parts.entitled_cents,
+        parts.held_cents,
+        parts.instructed_cents,
+        parts.paid_cents,
+        parts.reversed_cents,
+        parts.drift_cents,
+        parts.payable_at
+    from {{ ref('int_source_parts') }} as parts
+    left join repeated_hashes
+        on {{ key_hash(['tenant_id', 'settlement_id', 'currency'], 'parts') }} = repeated_hashes.key_hash
+    where
+        parts.settlement_id is not null
+        and repeated_hashes.key_hash is null
+),
+
+several as (
+    select
+        parts.tenant_id,
+        'settlement' as source_type,
+        parts.settlement_id as source_id,
+        parts.settlement_id,
+        cast(null as {{ dbt.type_string() }}) as receipt_id,
+        cast(null as {{ dbt.type_string() }}) as adjustment_id,
+        min(parts.party_id) as party_id,
+        parts.currency,
+        {{ sum_cents('parts.entitled_cents') }} as entitled_cents,
+        {{ sum_cents('parts.held_cents') }} as held_cents,
+        {{ sum_cents('parts.instructed_cents') }} as instructed_cents,
+        {{ sum_cents('parts.paid_cents') }} as paid_cents,
+        {{ sum_cents('parts.reversed_cents') }} as reversed_cents,
+        {{ sum_cents('parts.drift_cents') }} as drift_cents,
+        max(parts.payable_at) as payable_at
+    from {{ ref('int_source_parts') }} as parts
+    inner join repeated_hashes
+        on {{ key_hash(['tenant_id', 'settlement_id', 'currency'], 'parts') }} = repeated_hashes.key_hash
     where parts.settlement_id is not null
-),
-
-settlements as (
-    select
-        tenant_id,
-        'settlement' as source_type,
-        settlement_id as source_id,
-        settlement_id,
-        cast(null as {{ dbt.type_string() }}) as receipt_id,
-        cast(null as {{ dbt.type_string() }}) as adjustment_id,
-        party_id,
-        currency,
-        entitled_cents,
-        held_cents,
-        instructed_cents,
-        paid_cents,
-        reversed_cents,
-        drift_cents,
-        payable_at
-    from settled_parts
-    where not has_several
-
-    union all
-
-    select
-        tenant_id,
-        'settlement' as source_type,
-        settlement_id as source_id,
-        settlement_id,
-        cast(null as {{ dbt.type_string() }}) as receipt_id,
-        cast(null as {{ dbt.type_string() }}) as adjustment_id,
-        min(party_id) as party_id,
-        currency,
-        {{ sum_cents('entitled_cents') }} as entitled_cents,
-        {{ sum_cents('held_cents') }} as held_cents,
-        {{ sum_cents('instructed_cents') }} as instructed_cents,
-        {{ sum_cents('paid_cents') }} as paid_cents,
-        {{ sum_cents('reversed_cents') }} as reversed_cents,
-        {{ sum_cents('drift_cents') }} as drift_cents,
-        max(payable_at) as payable_at
-    from settled_parts
-    where has_several
-    group by tenant_id, settlement_id, currency
-),
-
-positions as (
-    select * from settlements
-    union all
-    select
-        tenant_id,
-        source_type,
-        source_id,
-        settlement_id,
-        receipt_id,
-        adjustment_id,
-        party_id,
-        currency,
-        entitled_cents,
-        held_cents,
-        instructed_cents,
-        paid_cents,
-        reversed_cents,
-        drift_cents,
-        payable_at
-    from parts
+    group by parts.tenant_id, parts.settlement_id, parts.currency
 ),
 
 final as (
+    select * from single
+    union all
+    select * from several
+    union all
     select
         tenant_id,
         source_type,
@@ -111,7 +83,7 @@ final as (
         reversed_cents,
         drift_cents,
         payable_at
-    from positions
+    from {{ ref('int_source_parts') }}
 )
 
 select *

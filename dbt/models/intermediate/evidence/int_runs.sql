@@ -8,9 +8,39 @@ with settlements as (
     group by tenant_id, run_id
 ),
 
+hashed as (
+    select {{ key_hash(['tenant_id', 'run_id']) }} as key_hash
+    from {{ ref('stg_kernel__settlement_receipts') }}
+    where
+        run_id is not null
+        and verdict <> 'mismatch'
+),
+
+-- Few runs have several receipts, so only theirs are ranked.
+repeated_hashes as (
+    select key_hash
+    from hashed
+    group by key_hash
+    having count(*) > 1
+),
+
+single as (
+    select
+        receipts.*,
+        1 as receipts_of_run,
+        1 as receipt_rank
+    from {{ ref('stg_kernel__settlement_receipts') }} as receipts
+    left join repeated_hashes
+        on {{ key_hash(['tenant_id', 'run_id'], 'receipts') }} = repeated_hashes.key_hash
+    where
+        receipts.run_id is not null
+        and receipts.verdict <> 'mismatch'
+        and repeated_hashes.key_hash is null
+),
+
 -- The kernel's own pointer decides. Without it the latest does, and where times tie a refund came after what it
 -- refunds.
-ranked as (
+several as (
     select
         receipts.*,
         count(*) over (partition by receipts.tenant_id, receipts.run_id) as receipts_of_run,
@@ -24,6 +54,8 @@ ranked as (
                 receipts.receipt_id desc nulls last
         ) as receipt_rank
     from {{ ref('stg_kernel__settlement_receipts') }} as receipts
+    inner join repeated_hashes
+        on {{ key_hash(['tenant_id', 'run_id'], 'receipts') }} = repeated_hashes.key_hash
     left join settlements
         on
             receipts.tenant_id = settlements.tenant_id
@@ -31,6 +63,12 @@ ranked as (
     where
         receipts.run_id is not null
         and receipts.verdict <> 'mismatch'
+),
+
+ranked as (
+    select * from single
+    union all
+    select * from several
 ),
 
 -- What an x402 run keeps back is a second settlement without a receipt, named after the run.

@@ -33,7 +33,7 @@ _MAX_AST_NODES = 1_000_000
 
 _ALLOWED = (
     "|| + - * / // % ~~ !~~ ~~* abs avg bool_and bool_or ceil coalesce concat count count_star"
-    " date_diff date_part date_trunc dense_rank ends_with first_value floor greatest instr lag"
+    " date_diff date_part date_trunc dense_rank ends_with first_value floor greatest hash instr lag"
     " last_value lead least left length lower ltrim make_date max min month nullif rank"
     " regexp_extract regexp_matches regexp_replace replace right round row_number rtrim sha256"
     " split_part starts_with strftime string_agg strlen strpos substr substring sum to_days"

@@ -1,18 +1,5 @@
--- grain: one charge of a tenant in one currency that the kernel says was given back, in whole or in part
-with linked as (
-    select distinct
-        tenant_id,
-        charge_id,
-        currency,
-        receipt_id,
-        receipt_hash,
-        refunded_amount_cents,
-        receipted_at
-    from {{ ref('int_charge_sources') }}
-    where receipt_status <> 'locked'
-),
-
-given_back as (
+-- grain: one charge of a tenant in one currency that the kernel or the rail says was given back: what the kernel expects
+with given_back as (
     select
         tenant_id,
         receipt_hash,
@@ -23,6 +10,43 @@ given_back as (
         adjustment_kind = 'holdback_refund'
         and verdict <> 'mismatch'
     group by tenant_id, receipt_hash
+),
+
+-- Few charges are given back, by the kernel or by the rail, so only their receipts are looked at.
+refunded as (
+    select charge_id
+    from {{ ref('int_movements_linked') }}
+    where movement_type = 'refund'
+
+    union distinct
+
+    select charge_id
+    from {{ ref('int_charge_sources') }}
+    where refunded_amount_cents > 0
+
+    union distinct
+
+    select sources.charge_id
+    from {{ ref('int_charge_sources') }} as sources
+    inner join given_back
+        on
+            sources.tenant_id = given_back.tenant_id
+            and sources.receipt_hash = given_back.receipt_hash
+),
+
+linked as (
+    select distinct
+        sources.tenant_id,
+        sources.charge_id,
+        sources.currency,
+        sources.receipt_id,
+        sources.receipt_hash,
+        sources.refunded_amount_cents,
+        sources.receipted_at
+    from {{ ref('int_charge_sources') }} as sources
+    inner join refunded
+        on sources.charge_id = refunded.charge_id
+    where sources.receipt_status <> 'locked'
 ),
 
 summed as (

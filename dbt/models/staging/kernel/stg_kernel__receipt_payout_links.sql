@@ -11,10 +11,8 @@ final as (
         source_hash,
         amount_cents,
         currency,
-        artifact_sha256,
         verdict,
-        coalesce(is_vouched, false) as is_vouched,
-        received_at
+        coalesce(is_vouched, false) as is_vouched
     from latest
 )
 

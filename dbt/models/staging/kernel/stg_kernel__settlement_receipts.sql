@@ -16,16 +16,12 @@ final as (
         refunded_amount_cents,
         release_rate_pct,
         currency,
-        finality_state,
         settled_at,
         coalesce(settled_at_malformed, false) as settled_at_malformed,
         created_at,
         receipt_hash,
-        origin,
-        artifact_sha256,
         verdict,
-        coalesce(is_vouched, false) as is_vouched,
-        received_at
+        coalesce(is_vouched, false) as is_vouched
     from original
 )
 

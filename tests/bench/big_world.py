@@ -20,7 +20,7 @@ import duckdb
 from dagster_project.sources import all_specs
 from ingest.landing import Landing
 
-__all__ = ["AS_OF", "KINDS", "RUN_ID", "Kind", "pin", "plant", "truth"]
+__all__ = ["AS_OF", "KINDS", "RUN_ID", "SALES_PER_PAYOUT", "Kind", "pin", "plant", "truth"]
 
 AS_OF: Final = datetime(2026, 12, 20, 12, tzinfo=UTC)
 RUN_ID: Final = "bench"

@@ -21,7 +21,7 @@ import duckdb
 from dagster_project import building
 from dagster_project.home import Home, prepare_home
 from dagster_project.runs import Run
-from tests.bench.big_world import AS_OF, RUN_ID, pin, plant, truth
+from tests.bench.big_world import AS_OF, RUN_ID, SALES_PER_PAYOUT, pin, plant, truth
 
 __all__ = ["main", "measure"]
 
@@ -67,6 +67,11 @@ def measure(root: Path, sales: int) -> None:
     print(f"|   its quality | {quality} | | |")
     print(f"|   ratio | {matching_seconds / floor_seconds:.1f} | | |")
     _tell("whole build, landed Parquet to marts, all tests", movements, whole_seconds)
+    more = max(sales // 100 // SALES_PER_PAYOUT, 1) * SALES_PER_PAYOUT
+    plant(root, more, batch="added", first=-(-sales // SALES_PER_PAYOUT) * SALES_PER_PAYOUT)
+    pin(root, "base", "added")
+    again_seconds, _ = _built(home)
+    _tell("the same after 1 % of new data in two tenant-months", movements, again_seconds)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"|   peak memory | {peak_mb} MB | | |", flush=True)
 

@@ -85,7 +85,9 @@ def plant(home: Path, sales: int, *, batch: str = "base", first: int = 0) -> Non
         first: Number of the first sale; a multiple of `SALES_PER_PAYOUT`.
     """
     added = batch != "base"
-    Landing(home).ensure_schema(all_specs())
+    if not added:
+        # Sweeps out what no manifest names, as these batches are.
+        Landing(home).ensure_schema(all_specs())
     with duckdb.connect() as database:
         database.execute("set memory_limit = '3GB'")
         database.execute("set preserve_insertion_order = false")

@@ -48,7 +48,7 @@ charge_parties as (
     having min(party_id) = max(party_id)
 ),
 
-receipts as (
+receipts as {{ inlined() }} (
     select *
     from {{ ref('stg_kernel__settlement_receipts') }}
     where verdict <> 'mismatch'

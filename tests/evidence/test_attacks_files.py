@@ -400,6 +400,10 @@ def test_a_path_that_is_not_there(forge) -> None:
     assert forge.refusal(forge.folder / "absent.zip") == "unreadable"
 
 
+def test_a_crash_of_the_verifier_is_a_refusal(forge) -> None:
+    assert forge.refusal(forge.honest().zip_bytes, trust=None) == "verifier_defect"
+
+
 def test_the_writer_agrees_with_pythons_own_reader(forge) -> None:
     with zipfile.ZipFile(io.BytesIO(forge.honest().zip_bytes)) as archive:
         assert archive.testzip() is None

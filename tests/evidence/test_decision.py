@@ -216,6 +216,8 @@ def test_a_release_rests_on_a_run_packet(forge, refused) -> None:
         (lambda d: d["predicate"].update(payouts={}), "decision_payout"),
         (lambda d: d["predicate"]["payouts"][0].update(note="x"), "decision_payout"),
         (lambda d: d["predicate"]["payouts"][0].update(codes="OPEN_BREAK"), "decision_payout"),
+        (lambda d: d["predicate"]["payouts"][0].update(source_ids=["b", "a"]), "decision_payout"),
+        (lambda d: d["predicate"]["payouts"][0].update(source_ids=["a", "a"]), "decision_payout"),
         (lambda d: d["subject"][0]["digest"].update(sha256="ff" * 32), "subject"),
         (lambda d: d["subject"].reverse(), "subject"),
         (lambda d: d.update(_type="x"), "statement_type"),

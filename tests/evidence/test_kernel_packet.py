@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from evidence import canonical, container
 from evidence.build import build_packet
+from evidence.errors import Refusal
 from evidence.kernel_keys import key_id_of, sign_document
 from evidence.kernel_packet import KernelEvidence
 from evidence.kernel_reconcile import reconcile_report
@@ -184,6 +185,29 @@ def test_chargeback_evidence_of_another_reconciliation_is_refused(forge: Any) ->
     assert forge.refusal(signed_again(forge, carrying(forge), "chargebacks", unchain)) == (
         "evidence_chain"
     )
+
+
+def test_chargeback_evidence_of_another_reconciliation_is_refused_in_a_run_packet_over_it(
+    forge: Any,
+) -> None:
+    """The run packet agrees with the documents beside it; they alone do not belong together."""
+    files = carrying(forge)
+    chargebacks = document(files, "chargebacks")
+    chargebacks["reconcileArtifactHash"] = "0" * 64
+    chargebacks = sign_document(chargebacks, forge.signer)
+    data = canonical.dumps(chargebacks)
+
+    def follow(changed: dict[str, Any]) -> None:
+        changed["payloads"]["chargeback"] = chargebacks
+        changed["artifacts"]["chargeback"].update(
+            artifactHash=chargebacks["artifactHash"], fileHash=canonical.sha256_hex(data)
+        )
+
+    forged = signed_again(forge, files | {f"{FOLDER}/chargebacks.json": data}, "run_packet", follow)
+    with pytest.raises(Refusal) as caught:
+        forge.verify(forged)
+    assert caught.value.code == "evidence_chain"
+    assert "of another reconciliation" in caught.value.detail
 
 
 @pytest.mark.parametrize("member", ["payloads", "artifacts"])

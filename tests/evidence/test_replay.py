@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+import duckdb
 import pytest
 
-from evidence import build, plan
+from evidence import build, plan, replay
 from evidence.errors import Refusal
 from evidence.replay import Limits, computed
 
@@ -119,6 +120,37 @@ def test_attack_75_to_77_hostile_sql_is_blocked(forge, honest, sql, code) -> Non
     forged = honest(reconciliation_runs=sql)
     forge.verify(forged)
     assert forge.refusal(forged, replay=True) == code
+
+
+def test_the_engine_itself_is_closed_to_what_the_list_would_let_through(
+    honest, monkeypatch
+) -> None:
+    files = honest(reconciliation_runs="select * from read_text('/etc/hostname')")
+    monkeypatch.setattr(replay, "check_sql", lambda *_: None)
+    with pytest.raises(Refusal) as caught, computed(files, read(files)):
+        pass
+    assert caught.value.code == "sql_blocked"
+    assert "outside the engine" in caught.value.detail
+
+
+def test_a_statement_that_fails_is_named(honest) -> None:
+    files = honest(reconciliation_runs="select 1 as tenant_id, nothing_like_it")
+    with pytest.raises(Refusal) as caught, computed(files, read(files)):
+        pass
+    assert caught.value.code == "replay_failed"
+    assert RUNS_SQL in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("select 1 --" + "x" * plan.MAX_SQL_BYTES, id="text"),
+        pytest.param("select " + "1," * 125_000 + "1", id="parts"),
+    ],
+)
+def test_a_statement_too_large_to_judge_is_blocked(refused, sql) -> None:
+    with duckdb.connect() as db:
+        assert refused(lambda: replay.check_sql(db, sql, (), "x.sql")) == "sql_blocked"
 
 
 def test_padding_to_a_constant_length_is_allowed(forge, honest) -> None:

@@ -105,6 +105,14 @@ def test_any_number_of_rows_in_any_order_is_sorted(monkeypatch, size) -> None:
     assert b"".join(twice[::2]) == b"".join(twice[1::2]) == expected
 
 
+def test_input_lines_beyond_their_bytes_are_refused(refused) -> None:
+    rows = [{"id": n} for n in range(10)]
+    lines = b"".join(write_lines("x", ("id",), rows, 1 << 20))
+    assert b"".join(write_lines("x", ("id",), rows, len(lines))) == lines
+    short = write_lines("x", ("id",), rows, len(lines) - 1)
+    assert refused(lambda: list(short)) == "packet_too_big"
+
+
 @pytest.mark.parametrize("places", [(0, 1), (0, 999), (99, 100), (100, 850)])
 def test_two_rows_of_one_key_are_found_wherever_they_arrive(monkeypatch, refused, places) -> None:
     monkeypatch.setattr(sorting, "BATCH_ROWS", 100)

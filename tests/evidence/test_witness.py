@@ -136,3 +136,18 @@ def test_the_partners_command_makes_a_key_cosigns_and_refuses(forge, tmp_path, c
     assert misused.value.code == 2
     # Whoever holds the log's key cannot be its witness: the trust file says so, not this command.
     assert create_key(tmp_path / "other.pem").public_key != vkey.public_key
+
+
+def test_what_a_witness_cannot_read_is_no_first_time(forge, tmp_path, capsys) -> None:
+    """A memory that is there and unreadable must not count as none: it would allow a split view."""
+    (tmp_path / "seen").mkdir()
+    with pytest.raises(Refusal) as caught:
+        cosigned(forge, request(grown(forge.log(), 2), 0), tmp_path / "seen")
+    assert caught.value.code == "unreadable"
+    key = tmp_path / "w.pem"
+    create_key(key)
+    asked = ["cosign", "--name", WITNESS, "--key-file", str(key), "--log", str(forge.log_key)]
+    asked += ["--memory", str(tmp_path / "m"), "--out", str(tmp_path / "o"), str(tmp_path / "no")]
+    assert witness.main(asked) == 1
+    assert "REFUSED  unreadable" in capsys.readouterr().out
+    assert not (tmp_path / "o").exists()

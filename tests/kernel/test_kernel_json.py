@@ -29,6 +29,7 @@ CASES = [
     ("infinity", b'{"a":-Infinity}', "json_nan"),
     ("-0", b'{"a":-0}', "json_negative_zero"),
     ("-0.0", b'{"a":-0.0}', "json_negative_zero"),
+    ("-0.0 money", b'{"amountCents":-0.0}', "json_negative_zero"),
     ("2^53", b'{"a":9007199254740992}', "json_int_range"),
     ("-2^53", b'{"a":-9007199254740992}', "json_int_range"),
     ("2^64", b'{"a":18446744073709551616}', "json_int_range"),
@@ -111,6 +112,22 @@ def test_names_are_sorted_by_utf16_unit() -> None:
 )
 def test_floats_are_written_as_ecmascript_writes_them(value: float, text: str) -> None:
     assert kernel_json.dumps({"n": value}) == f'{{"n":{text}}}'
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (2**53, "json_int_range"),
+        (-(2**53), "json_int_range"),
+        (float("nan"), "json_nan"),
+        (float("-inf"), "json_nan"),
+        (-0.0, "json_negative_zero"),
+    ],
+)
+def test_a_number_that_no_reader_would_accept_is_not_written(value: float, code: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        kernel_json.dumps({"n": [value]})
+    assert refusal.value.code == code
 
 
 def test_strings_are_escaped_as_ecmascript_does() -> None:

@@ -27,7 +27,7 @@ from dagster_project.cli_acts import (
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from dagster_project.narration import answer, money, out, table
-from dagster_project.sheets import acts_of_sheet, sheet_of
+from dagster_project.sheets import acts_of_sheet, sheet_of, workbook_sheet_of
 from ingest.controls import RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES
 from ingest.errors import SettingError, TieoutError
 
@@ -135,16 +135,24 @@ def resolve(
 @triage_app.command("export")
 def export_sheet(
     target: Annotated[
-        Path | None, typer.Option("--out", help="Where to write it; default: standard output.")
+        Path | None,
+        typer.Option("--out", help="A .xlsx or .csv file; default: CSV to standard output."),
     ] = None,
     tenant_id: TenantId = None,
 ) -> None:
-    """Write the queue as CSV for a spreadsheet."""
+    """Write the queue for a spreadsheet: an Excel workbook or CSV."""
     _, home = existing_home()
-    text = sheet_of(_queue(home, tenant_id=tenant_id))
+    rows = _queue(home, tenant_id=tenant_id)
     if target is None:
-        sys.stdout.write(text)
+        sys.stdout.write(sheet_of(rows))
         return
+    if target.suffix.lower() not in (".csv", ".xlsx"):
+        raise SettingError(
+            got=f"--out {target.name[:60]!r}",
+            expected="a file that ends in .xlsx or .csv",
+            remedy="Correct --out",
+            code="sheet_kind_unknown",
+        )
     if target.exists():
         raise TieoutError(
             got=f"a file {target.name} that is there already",
@@ -152,13 +160,14 @@ def export_sheet(
             remedy="Name another file with --out",
             code="file_exists",
         )
-    target.write_text(text, encoding="utf-8")
-    out.print(f"{len(text.splitlines()) - 1} breaks in {target}", soft_wrap=True)
+    is_workbook = target.suffix.lower() == ".xlsx"
+    target.write_bytes(workbook_sheet_of(rows) if is_workbook else sheet_of(rows).encode())
+    out.print(f"{len(rows)} breaks in {target}", soft_wrap=True)
 
 
 @triage_app.command("import")
 def import_sheet(
-    source: Annotated[Path, typer.Argument(help="The CSV that `triage export` wrote.")],
+    source: Annotated[Path, typer.Argument(help="The file that `triage export` wrote.")],
     reason: Why = "spreadsheet",
     operator: Name = None,
     key_file: KeyFile = None,

@@ -1,10 +1,12 @@
 """The triage queue as a spreadsheet: out for people to fill in, and back in strictly.
 
-Belongs here: the CSV's columns, cells that no spreadsheet takes for a formula, and reading a sheet
-to the acts it asks for. Does not belong here: signing or writing those acts (`cli_triage.py`).
+Belongs here: the columns, the CSV with cells that no spreadsheet takes for a formula, and reading
+a sheet to the acts it asks for. Does not belong here: signing or writing those acts
+(`cli_triage.py`), the cells of an Excel workbook (`workbooks.py`).
 
 A sheet is taken as a whole or not at all. A row counts only if nobody has touched its break since
-the sheet was written: `triage_seq` says which line was the newest then.
+the sheet was written: `triage_seq` says which line was the newest then, and the difference shown is
+still the published one.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project.marts import Row
-from ingest.controls import TRIAGE_BOOK, why_malformed
+from ingest.controls import RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES, why_malformed
 from ingest.errors import TieoutError
 
-__all__ = ["COLUMNS", "SheetRefused", "acts_of_sheet", "sheet_of"]
+__all__ = ["COLUMNS", "SheetRefused", "acts_of_sheet", "sheet_of", "workbook_sheet_of"]
 
 # What a person may change, after what tells him which break it is.
 _EDITABLE: Final = ("triage_status", "owner", "due_at", "note", "resolution")
@@ -30,10 +32,14 @@ COLUMNS: Final = (
     *_EDITABLE,
     "triage_seq",
 )
+# What a break is about: another difference is another decision. Spreadsheets that read CSV rewrite
+# months and dates, so the other columns are for the eye alone.
+_SUBJECT: Final = ("reason_code", "drift_cents", "currency")
 MAX_BYTES: Final = 16 << 20
 MAX_ROWS: Final = 50_000
 _SHOWN_FAULTS: Final = 20
 _FORMULA: Final = ("=", "+", "-", "@")
+_ZIP: Final = b"PK\x03\x04"
 
 
 class SheetRefused(TieoutError):
@@ -52,13 +58,26 @@ def sheet_of(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
+def workbook_sheet_of(rows: Iterable[Row]) -> bytes:
+    """The queue as an Excel workbook, one row a break."""
+    from dagster_project.workbooks import workbook_of  # noqa: PLC0415  # loads a large library
+
+    return workbook_of(
+        COLUMNS,
+        ([_printable(row[name]) for name in COLUMNS] for row in rows),
+        editable=_EDITABLE,
+        choices={"triage_status": TRIAGE_STATUSES, "resolution": RESOLUTIONS},
+    )
+
+
 def acts_of_sheet(
     path: Path, published: Mapping[str, Row], newest: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """The acts a filled-in sheet asks for, in its order; rows that change nothing ask for none.
 
     Args:
-        path: The CSV file, UTF-8, with the columns of `sheet_of` in their order.
+        path: An Excel workbook or a CSV file in UTF-8 (commas, semicolons or tabs), with the
+            columns of `sheet_of` in their order.
         published: The open breaks by id.
         newest: Number of the newest triage line by break id, in the book as it is now.
 
@@ -89,24 +108,42 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise _unreadable(f"more than {MAX_BYTES} bytes")
-        text = data.decode("utf-8-sig")
     except OSError as error:
         raise _unreadable(type(error).__name__) from None
+    if len(data) > MAX_BYTES:
+        raise _unreadable(f"more than {MAX_BYTES} bytes")
+    lines = _workbook_lines(data) if data.startswith(_ZIP) else _csv_lines(data)
+    if not lines or lines[0][1] != list(COLUMNS):
+        raise _unreadable("other columns in its first line")
+    if len(lines) > MAX_ROWS + 1:
+        raise _unreadable(f"more than {MAX_ROWS} rows")
+    return lines[1:]
+
+
+def _workbook_lines(data: bytes) -> list[tuple[int, list[str]]]:
+    from dagster_project.workbooks import BadWorkbook, cells_of_workbook  # noqa: PLC0415
+
+    try:
+        return cells_of_workbook(data, max_rows=MAX_ROWS, width=len(COLUMNS))
+    except BadWorkbook as error:
+        raise _unreadable(str(error)) from None
+
+
+def _csv_lines(data: bytes) -> list[tuple[int, list[str]]]:
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _unreadable("bytes that are no UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # Where the comma is the decimal sign, a spreadsheet separates cells by something else.
+    separator = next((mark for mark in ",;\t" if text.startswith(COLUMNS[0] + mark)), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     lines: list[tuple[int, list[str]]] = []
     try:
-        head = next(reader, None)
-        if head != list(COLUMNS):
-            raise _unreadable("other columns in its first line")
         for cells in reader:
             if any(cells):
                 lines.append((reader.line_num, cells))
-            if len(lines) > MAX_ROWS:
-                raise _unreadable(f"more than {MAX_ROWS} rows")
+            if len(lines) > MAX_ROWS + 1:
+                break
     except csv.Error:
         raise _unreadable(f"quotes that do not match at line {reader.line_num}") from None
     return lines
@@ -129,17 +166,23 @@ def _row(
         return "the break is another tenant's", None
     if said["triage_seq"] != str(newest.get(said["break_id"], 0)):
         return "somebody changed it since this sheet was written; run, and export again", None
+    for name in _SUBJECT:
+        if said[name] != _plain(_cell(row[name])):
+            return (
+                f"{name} is not {_cell(row[name])}, as published: the break changed since this "
+                "sheet was written, or the cell was; export again"
+            ), None
+    if said["due_at"]:
+        due = _due(said["due_at"])
+        if due is None:
+            return "due_at is no ISO 8601 time such as 2026-12-31T17:00:00Z", None
+        said["due_at"] = due
     changed = {name: said[name] for name in _EDITABLE if said[name] != _plain(_cell(row[name]))}
     for name, value in changed.items():
         if not value:
             return f"{name} was emptied; a sheet can change it but not take it away", None
     if not changed:
         return None, None
-    if "due_at" in changed:
-        due = _due(changed["due_at"])
-        if due is None:
-            return "due_at is no ISO 8601 time such as 2026-12-31T17:00:00Z", None
-        changed["due_at"] = due
     if "resolution" in changed and "triage_status" not in changed:
         changed["triage_status"] = said["triage_status"]
     act = {
@@ -167,9 +210,16 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    text = str(_printable(value))
     formula = not isinstance(value, int) and text.lstrip().startswith(_FORMULA)
     return f"'{text}" if formula else text
+
+
+def _printable(value: object) -> object:
+    """A value whose text, if it is one, holds no line breaks or control characters."""
+    if not isinstance(value, str):
+        return value
+    return "".join(letter if letter.isprintable() else " " for letter in value)
 
 
 def _plain(cell: str) -> str:
@@ -181,7 +231,7 @@ def _plain(cell: str) -> str:
 def _unreadable(got: str) -> SheetRefused:
     return SheetRefused(
         got=f"a sheet with {got}",
-        expected=f"CSV in UTF-8 with commas and the columns {', '.join(COLUMNS)}",
-        remedy="Save it as CSV (UTF-8, comma) and import again; nothing was applied",
+        expected=f"an .xlsx workbook, or CSV in UTF-8, with the columns {', '.join(COLUMNS)}",
+        remedy="Save it as .xlsx or as CSV (UTF-8) and import again; nothing was applied",
         code="sheet_unreadable",
     )

@@ -40,6 +40,8 @@
     paired as (
         select
             proposals.*,
+            answers.approval_seq,
+            answers.revocation_seq,
             proposals.operator as proposed_by,
             proposals.occurred_at as proposed_at,
             approvals.operator as approved_by,

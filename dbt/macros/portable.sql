@@ -55,6 +55,24 @@
     * {{ share_of('2 * abs(' ~ amount ~ ') + 1', rate, '2000000000') }})
 {%- endmacro %}
 
+{#- Minor units as people write them, `-1234.50`; where the exponent is unknown they stay minor units and say so. -#}
+{% macro money_text(cents, exponent) -%}
+    case
+        when {{ exponent }} = 0 then cast({{ cents }} as {{ dbt.type_string() }})
+        {% for digits in [2, 3] -%}
+        when {{ exponent }} = {{ digits }} then
+            case when {{ cents }} < 0 then '-' else '' end
+            || cast({{ int_div('abs(' ~ cents ~ ')', 10 ** digits) }} as {{ dbt.type_string() }})
+            || '.'
+            || lpad(
+                cast(abs({{ cents }}) - {{ 10 ** digits }} * {{ int_div('abs(' ~ cents ~ ')', 10 ** digits) }} as {{ dbt.type_string() }}),
+                {{ digits }}, '0'
+            )
+        {% endfor -%}
+        else cast({{ cents }} as {{ dbt.type_string() }}) || ' minor units'
+    end
+{%- endmacro %}
+
 {#- A stable id: a prefix and 24 hex digits of a sha256 over the parts, absent parts marked. -#}
 {% macro hash_id(prefix, parts) -%}
     '{{ prefix }}_' || substr({{ sha256_hex(join_parts(parts)) }}, 1, 24)

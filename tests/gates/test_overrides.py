@@ -124,6 +124,21 @@ def lifted_and_written_off(world: World) -> None:
         )
 
 
+@planted
+def written_off_after_its_revocation(world: World) -> None:
+    """A debt whose write-off was taken back before the second person's approval came."""
+    partner, _ = broken(world, "t_approved_too_late")
+    partner.act(
+        *("write_offs", "propose", "wof_late"),
+        entry_kind="write_off",
+        party_id=partner.party,
+        amount_cents=700,
+        currency="USD",
+    )
+    partner.act("write_offs", "revoke", "wof_late", by="op_c")
+    partner.act("write_offs", "approve", "wof_late", by="op_b")
+
+
 def shown(warehouse: Warehouse, override_id: str) -> tuple[str, str | None]:
     (row,) = warehouse.rows("select * from overrides where override_id = ?", override_id)
     return row["override_status"], row["void_code"]
@@ -216,3 +231,17 @@ def test_a_write_off_closes_exactly_what_two_people_saw(warehouse: Warehouse, na
         f"t_{name}",
     )
     assert [row["amount_cents"] for row in ends] == [0]
+
+
+def test_what_was_revoked_before_its_approval_never_posts(warehouse: Warehouse) -> None:
+    (said,) = warehouse.rows("select * from write_offs where write_off_id = 'wof_late'")
+    assert said["write_off_status"] == "revoked"
+    query = "select * from work.intermediate.int_write_offs where write_off_id = ?"
+    assert warehouse.rows(query, "wof_late") == []
+
+
+def test_a_break_tells_its_money_as_people_write_it(warehouse: Warehouse) -> None:
+    (drift,) = warehouse.rows(
+        "select * from reconciliation_drift where override_id = 'ovr_two_people'"
+    )
+    assert "Expected 50.00, found 0.00 USD. " in drift["explanation"]

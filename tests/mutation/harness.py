@@ -128,22 +128,23 @@ def _planted(
     opened_at = period_start(previous_month(world.months[0]))
     for currency in CURRENCIES:
         world.rail.top_up(10**13, at=opened_at, currency=currency.lower())
-    tenants: list[tuple[str, Clean]] = []
+    tenants: list[tuple[str, int, Clean]] = []
     for name in names:
         for number in range(seeds):
-            tenants.append((name, plant_clean(world, f"m{number}_{name}")))
-    neighbour = plant_clean(world, "neighbour")
+            tenants.append((name, number, plant_clean(world, f"m{number}_{name}")))
+    # A kind changes its neighbour too, so each seed has one of its own.
+    neighbours = [plant_clean(world, f"neighbour{number}") for number in range(seeds)]
     drawn = [f"random_{number}" for number in range(random_worlds)]
     for number, tenant_id in enumerate(drawn):
         plant_random(world, tenant_id, Random(number))
     assert world.rail.check_invariants() == []
     tables = landed_rows(world, now=ANCHOR)
     cases = []
-    for name, clean in tenants:
-        expected = KINDS[name].corrupt(Money(tables, clean, neighbour))
+    for name, number, clean in tenants:
+        expected = KINDS[name].corrupt(Money(tables, clean, neighbours[number]))
         cases.append(Case(name, clean.tenant_id, expected))
     if len(names) == len(KINDS):
-        first = dict(reversed(tenants))
+        first = {name: clean for name, _, clean in reversed(tenants)}
         keys = {name: clean.paid.key for name, clean in first.items()}
         keys["split_part_short"] = first["split_part_short"].split.key
         land_history(tables, keys, ANCHOR)

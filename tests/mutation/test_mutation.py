@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.narration import money
 from tests.mutation.drawn import CURRENCIES
 from tests.mutation.harness import Case, Outcome, confuse, run
 from tests.mutation.history import CARRIED, RESOLVED
@@ -209,6 +210,20 @@ def test_ageing_runs_from_the_expected_date(outcome: Outcome) -> None:
         least, most = bounds[row["ageing_bucket"]]
         assert least <= days <= most
     assert {row["ageing_bucket"] for row in rows} == {"0-1", "2-7", "8-30", "31+"}
+
+
+def test_a_person_reads_of_money_and_not_of_minor_units(outcome: Outcome) -> None:
+    rows = outcome.rows("select * from reconciliation_drift")
+    for row in rows:
+        told = [
+            money(row[cents], row["currency"]).replace(",", "").removesuffix(f" {row['currency']}")
+            for cents in ("expected_cents", "actual_cents")
+        ]
+        said = f". Expected {told[0]}, found {told[1]} {row['currency']}. "
+        assert said in row["explanation"]
+    assert {row["currency"] for row in rows} >= {"USD", "EUR", "BHD"}
+    assert any(row["expected_cents"] < 0 for row in rows)
+    assert any(0 < row["actual_cents"] % 100 < 10 for row in rows)
 
 
 def test_the_comparison_itself_can_fail() -> None:

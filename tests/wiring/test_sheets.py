@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
+import zipfile
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
-from dagster_project.sheets import COLUMNS, SheetRefused, acts_of_sheet, sheet_of
+from dagster_project.sheets import (
+    COLUMNS,
+    SheetRefused,
+    acts_of_sheet,
+    sheet_of,
+    workbook_sheet_of,
+)
 
 DUE = datetime(2026, 12, 1, 17, tzinfo=UTC)
 
@@ -21,6 +30,7 @@ def row(break_id: str, **over: Any) -> dict[str, Any]:
         "tenant_id": "t_1",
         "break_id": break_id,
         "priority": 1,
+        "reason_code": "MISSING_EXTERNAL",
         "drift_cents": -500,
         "currency": "USD",
         "age_days": 3,
@@ -110,6 +120,9 @@ def test_a_byte_order_mark_of_a_spreadsheet_is_taken(tmp_path: Path) -> None:
         ({"break_id": "brk_9"}, "no open break"),
         ({"tenant_id": "t_2"}, "another tenant's"),
         ({"triage_seq": "1"}, "since this sheet was written"),
+        ({"drift_cents": "-400"}, "drift_cents is not -500"),
+        ({"reason_code": "TIMING"}, "reason_code is not MISSING_EXTERNAL"),
+        ({"currency": "EUR"}, "currency is not USD"),
         ({"triage_status": "done"}, "triage_status"),
         ({"triage_status": ""}, "emptied"),
         ({"due_at": "Dec 1"}, "due_at"),
@@ -136,7 +149,8 @@ def test_one_bad_row_names_its_line_and_nothing_is_applied(
     [
         b"",
         b"a,b\n1,2\n",
-        ";".join(COLUMNS).encode() + b"\n",
+        "|".join(COLUMNS).encode() + b"\n",
+        b"PK\x03\x04 and no more",
         ",".join(COLUMNS).encode() + b'\n"open',
         b"\xff\xfe",
         ",".join(reversed(COLUMNS)).encode() + b"\n",
@@ -156,3 +170,107 @@ def test_a_row_with_too_few_cells_is_a_fault(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "t_1,brk_1\n")
     with pytest.raises(SheetRefused, match="2 cells"):
         read(path)
+
+
+def test_cells_separated_as_the_decimal_comma_makes_a_spreadsheet_do_it(tmp_path: Path) -> None:
+    for mark in ";\t":
+        path = filled(tmp_path, ("brk_1", {"owner": "ann", "note": "one, two"}))
+        rows = list(csv.reader(io.StringIO(path.read_text(), newline="")))
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=mark).writerows(rows)
+        (act,) = read(path)
+        assert (act["owner"], act["note"]) == ("ann", "one, two")
+
+
+def workbook(tmp_path: Path, changes: dict[str, object], queue: Any = None) -> Path:
+    """The exported workbook, opened, filled in for the first break, and saved."""
+    path = tmp_path / "sheet.xlsx"
+    path.write_bytes(workbook_sheet_of((queue or QUEUE).values()))
+    book = load_workbook(path)
+    sheet = book.worksheets[0]
+    for name, value in changes.items():
+        sheet.cell(2, COLUMNS.index(name) + 1).value = value  # type: ignore[union-attr]
+    book.save(path)
+    return path
+
+
+def test_a_workbook_goes_out_and_comes_back(tmp_path: Path) -> None:
+    assert read(workbook(tmp_path, {})) == []
+    changes = {"owner": "ann", "note": "naïve — €", "due_at": date(2026, 12, 2)}
+    assert read(workbook(tmp_path, {**changes, "triage_status": "in_progress"})) == [
+        {
+            "action": "import",
+            "tenant_id": "t_1",
+            "break_id": "brk_1",
+            "triage_status": "in_progress",
+            "owner": "ann",
+            "due_at": "2026-12-02T00:00:00Z",
+            "note": "naïve — €",
+        }
+    ]
+
+
+def test_a_workbook_offers_what_a_column_may_say_and_keeps_numbers_and_times(
+    tmp_path: Path,
+) -> None:
+    sheet = load_workbook(workbook(tmp_path, {})).worksheets[0]
+    values = dict(zip(COLUMNS, next(sheet.iter_rows(min_row=2, values_only=True)), strict=True))
+    assert (values["drift_cents"], values["due_at"]) == (-500, DUE.replace(tzinfo=None))
+    rules = {
+        COLUMNS[next(iter(rule.cells.ranges)).min_col - 1]: rule.formula1
+        for rule in sheet.data_validations.dataValidation
+    }
+    assert set(rules) == {"triage_status", "resolution"}
+    assert "in_progress" in rules["triage_status"]
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1"])
+def test_no_cell_of_a_workbook_is_a_formula(tmp_path: Path, text: str) -> None:
+    queue = {"brk_1": row("brk_1", owner=text, note=text)}
+    path = workbook(tmp_path, {}, queue)
+    cells = [cell for line in load_workbook(path).worksheets[0].iter_rows() for cell in line]
+    assert [cell for cell in cells if cell.data_type == "f"] == []
+    assert [cell.value for cell in cells].count(text.replace("\t", " ")) == 2
+    assert acts_of_sheet(path, queue, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"owner": "=1+1"}, "a formula at line 2"),
+        ({"drift_cents": -400}, "drift_cents is not -500"),
+        ({"break_id": "brk_2"}, "line 3: the same break a second time"),
+        ({"break_id": "brk_9"}, "line 2: no open break"),
+        ({"triage_seq": 4}, "since this sheet was written"),
+    ],
+)
+def test_a_bad_cell_of_a_workbook_is_named_and_nothing_is_applied(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    if changes.get("break_id") == "brk_2":
+        changes = {**changes, "triage_seq": 7, "owner": "ann"}
+    with pytest.raises(SheetRefused) as refusal:
+        read(workbook(tmp_path, changes))
+    assert said in str(refusal.value)
+    assert "nothing was applied" in str(refusal.value)
+
+
+def test_a_damaged_or_swelling_workbook_is_refused(tmp_path: Path) -> None:
+    whole = workbook(tmp_path, {}).read_bytes()
+    path = tmp_path / "sheet.xlsx"
+    swelling = io.BytesIO()
+    with (
+        zipfile.ZipFile(swelling, "w", zipfile.ZIP_DEFLATED) as parts,
+        parts.open("xl/workbook.xml", "w") as part,
+    ):
+        for _ in range(257):
+            part.write(bytes(1 << 20))
+    for data in (whole[:-30], whole[: len(whole) // 2], swelling.getvalue(), b"PK\x03\x04"):
+        path.write_bytes(data)
+        with pytest.raises(SheetRefused) as refusal:
+            read(path)
+        assert refusal.value.code == "sheet_unreadable"
+    for number in range(0, len(whole), 97):
+        path.write_bytes(whole[:number] + b"\x00\xff" + whole[number + 2 :])
+        with suppress(SheetRefused):
+            assert all(act["action"] == "import" for act in read(path))

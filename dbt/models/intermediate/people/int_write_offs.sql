@@ -9,6 +9,8 @@ ever_approved as (
     where
         approved_at is not null
         and line_status = 'valid'
+        -- What was revoked before anybody approved it never was in the books.
+        and coalesce(revocation_seq > approval_seq, true)
 ),
 
 postings as (

@@ -124,7 +124,12 @@ found as (
     where
         operations.operation_state not in ('failed', 'cancelled')
         and operations.direction = 'payout'
-        and positions.open_code is null
+        -- What the rail carried out as the operation says, the payout's own item tells already.
+        and (
+            positions.open_code is null
+            or operations.currency <> positions.currency
+            or operations.amount_cents <> positions.settled_cents
+        )
         -- A recovery that enforcement took and the operation does not say explains itself in the journal.
         and (
             operations.currency <> positions.currency

@@ -45,9 +45,9 @@ final as (
         coalesce(triage.owner, codes.owner) as owner,
         overrides.override_id,
         codes.meaning
-        || '. Expected ' || cast(aged.expected_cents as {{ dbt.type_string() }})
-        || ', found ' || cast(aged.actual_cents as {{ dbt.type_string() }})
-        || ' ' || aged.currency || ' minor units. '
+        || '. Expected ' || {{ money_text('aged.expected_cents', 'currencies.minor_unit_exponent') }}
+        || ', found ' || {{ money_text('aged.actual_cents', 'currencies.minor_unit_exponent') }}
+        || ' ' || aged.currency || '. '
         || case
             when aged.lifecycle = 'resolved' then 'Resolved since the publication before'
             when not aged.is_found then 'Its source was not read again or no longer verifies, so it stays open'
@@ -57,6 +57,8 @@ final as (
     from aged
     left join {{ ref('reason_codes') }} as codes
         on aged.reason_code = codes.reason_code
+    left join {{ ref('gate_currencies') }} as currencies
+        on aged.currency = currencies.currency
     left join {{ ref('int_triage') }} as triage
         on
             aged.tenant_id = triage.tenant_id

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from tests.mutation.kinds import ANCHOR, Expected, Money, kind
 
-__all__: list[str] = []
+__all__ = ["in_currency", "instruct_lately"]
 
 DINARS = "BHD"
 
@@ -68,13 +68,13 @@ def nearest_in_two_passes(money: Money) -> list[Expected]:
     ]
 
 
-def _in_dinars(money: Money, cents: int) -> None:
-    """Turns the euro party's money into dinars and changes its transfer."""
+def in_currency(money: Money, currency: str, cents: int) -> None:
+    """Turns the euro party's money into another currency's and changes its transfer."""
     for table, rows in money.tables.rows.items():
         if table.startswith("kernel/"):
             for row in rows:
                 if row.get("tenant_id") == money.clean.tenant_id and row.get("currency") == "EUR":
-                    row["currency"] = DINARS
+                    row["currency"] = currency
     euro = money.clean.euro
     transfer = money.transfer(euro)
     sales = [sale for sale in money.clean.scene.partner.sales if sale.party == euro.party]
@@ -82,32 +82,32 @@ def _in_dinars(money: Money, cents: int) -> None:
     for table in ("charges", "transfers", "balance_transactions"):
         for row in money.tables.rows[f"stripe/{table}"]:
             if row["id"] in named or row.get("source") in named:
-                row["currency"] = DINARS.lower()
+                row["currency"] = currency.lower()
     money.resize_transfer(transfer, cents)
 
 
 @kind
 def within_tolerance_under(money: Money) -> list[Expected]:
     """A transfer of dinars is 5 of their thousandths short, which the rail cannot move."""
-    _in_dinars(money, -5)
+    in_currency(money, DINARS, -5)
     return []
 
 
 @kind
 def within_tolerance_over(money: Money) -> list[Expected]:
     """A transfer of dinars is 5 of their thousandths too large, which the rail rounded up."""
-    _in_dinars(money, 5)
+    in_currency(money, DINARS, 5)
     return []
 
 
 @kind
 def beyond_tolerance(money: Money) -> list[Expected]:
     """A transfer of dinars is 15 of their thousandths short."""
-    _in_dinars(money, -15)
+    in_currency(money, DINARS, -15)
     return [money.on_payout("AMOUNT_UNDER", 15, money.clean.euro, currency=DINARS)]
 
 
-def _instruct_lately(money: Money) -> tuple[str, str]:
+def instruct_lately(money: Money) -> tuple[str, str]:
     """An instruction of two and a half days ago that nothing paid."""
     paid = money.clean.paid
     made = money.tables.copy(
@@ -124,7 +124,7 @@ def _instruct_lately(money: Money) -> tuple[str, str]:
 @kind
 def payout_not_due(money: Money) -> list[Expected]:
     """An instruction of two and a half days ago, of a tenant that has shown no time to clear."""
-    artifact, key = _instruct_lately(money)
+    artifact, key = instruct_lately(money)
     amount = money.clean.paid.amount_cents
     return [Expected("TIMING", amount, kernel=artifact, payout=key)]
 
@@ -150,5 +150,5 @@ def payout_overdue_by_the_tenants_own_time(money: Money) -> list[Expected]:
         money.tables.copy(
             "stripe/balance_transactions", transaction, id=f"txn_{key}", source=named["id"]
         )
-    artifact, key = _instruct_lately(money)
+    artifact, key = instruct_lately(money)
     return [Expected("MISSING_EXTERNAL", paid.amount_cents, kernel=artifact, payout=key)]

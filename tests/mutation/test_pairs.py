@@ -1,0 +1,79 @@
+"""Two faults at once: neither makes the other's money vanish, and what one hides is still open.
+
+Belongs here: claims about tenants with two faults drawn at random. Does not belong here: pairs
+whose answer is known by hand (kinds_mixed.py, kinds_pairs.py), or one fault (test_mutation.py),
+which also proves that the second is said once the first is cured.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.harness import Found, Outcome, run_pairs
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run_pairs(tmp_path_factory.mktemp("pairs") / "home", pairs=24, seed=7)
+
+
+def _require_sound(outcome: Outcome) -> None:
+    """What holds of any two faults together."""
+    assert outcome.failures == []
+    residuals = outcome.rows("select * from reconciliation_bridge where line_code = 'residual'")
+    assert {row["tenant_id"] for row in residuals} >= {case.tenant_id for case in outcome.cases}
+    assert {row["amount_cents"] for row in residuals} == {0}
+    said = _by_tenant(outcome, "reconciliation_drift")
+    months = _by_tenant(outcome, "reconciliation_runs")
+    for case in outcome.cases:
+        wanted = [one for one in case.expected if one.tenant is None and one.code != "TIMING"]
+        assert said[case.tenant_id] or not wanted, case.kind
+        broken = {
+            (row["period"], row["currency"])
+            for row in said[case.tenant_id]
+            if row["outcome"] == "break" and row["reason_code"] != "LATE_SETTLEMENT"
+        }
+        for month in months[case.tenant_id]:
+            assert 0 <= month["unexplained_cents"] <= month["gross_cents"]
+            if (month["period"], month["currency"]) in broken:
+                assert month["verdict"] in ("breaks", "incomplete"), case.kind
+    exact = [case for case in outcome.cases if not case.missed]
+    assert len(exact) >= 0.8 * len(outcome.cases)
+
+
+def _by_tenant(outcome: Outcome, table: str) -> dict[str, list[Found]]:
+    found: dict[str, list[Found]] = defaultdict(list)
+    for row in outcome.rows(f"select * from {table}"):
+        found[row["tenant_id"]].append(row)
+    return found
+
+
+def test_two_faults_leave_no_money_out_and_no_month_green(outcome: Outcome) -> None:
+    assert len(outcome.cases) >= 22
+    _require_sound(outcome)
+
+
+def test_every_movement_of_two_faults_has_one_outcome_and_the_gross_is_theirs(
+    outcome: Outcome,
+) -> None:
+    rows = outcome.rows("select * from money_movements where leg = 'platform'")
+    assert len({row["movement_id"] for row in rows}) == len(rows)
+    moved: dict[tuple[str, str, str], int] = defaultdict(int)
+    for row in rows:
+        assert row["outcome"] in ("ok", "pending", "break")
+        assert (row["outcome"] == "break") <= (row["reason_code"] is not None)
+        moved[row["tenant_id"], row["period"], row["currency"]] += abs(row["amount_cents"])
+    for month in outcome.rows("select * from reconciliation_runs"):
+        key = (month["tenant_id"], month["period"], month["currency"])
+        assert month["gross_cents"] >= moved.pop(key, 0)
+    assert moved == {}
+
+
+@pytest.mark.slow
+def test_many_pairs_of_faults_leave_no_money_out_and_no_month_green(tmp_path: Path) -> None:
+    outcome = run_pairs(tmp_path / "home", pairs=400, seed=1)
+    assert len(outcome.cases) >= 370
+    _require_sound(outcome)

@@ -87,8 +87,15 @@ def tenants_of(marts: Marts, run: Run) -> list[str]:
     return sorted(tenant for tenant in found - {PLATFORM_TENANT} if run.serves(tenant))
 
 
-def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
+def issue_packets(
+    session: Session, run: Run, *, max_bytes: int = MAX_TABLE_BYTES
+) -> list[IssuedPacket]:
     """Issues a packet for every tenant and period whose content is new.
+
+    Args:
+        session: The session.
+        run: The run whose tables are packeted.
+        max_bytes: Of tables and inputs together; a packet beyond it carries no inputs.
 
     Returns:
         The packets issued by this call, by tenant and period.
@@ -114,7 +121,7 @@ def issue_packets(session: Session, run: Run) -> list[IssuedPacket]:
             periods = {str(row["period"]) for row in marts.rows(findings.RUNS, tenant_id=tenant)}
             with (
                 workspace(home) as folder,
-                TenantReplay(home, tenant, names, folder / "inputs") as replay,
+                TenantReplay(home, tenant, names, folder / "inputs", max_bytes) as replay,
             ):
                 for period in sorted(periods):
                     packet = _issue(session, run, marts, facts, replay, folder, tenant, period)
@@ -190,7 +197,7 @@ def _replayable(
         )
     carried = objection is None and session.settings.packet_inputs == "carried"
     size = sum(map(size_of, (*draft.files.values(), *written.files.values())))
-    if carried and size > MAX_TABLE_BYTES:
+    if carried and size > replay.max_bytes:
         carried = False
         session.progress(
             "packets",

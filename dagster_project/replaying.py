@@ -22,7 +22,7 @@ import duckdb
 from dagster_project.home import Home
 from dagster_project.manifest import Manifest, Node
 from evidence import plan, spelling
-from evidence.build import Draft
+from evidence.build import MAX_TABLE_BYTES, Draft
 from evidence.errors import Refusal
 from evidence.replay import Computed, computed
 
@@ -50,9 +50,20 @@ class TenantReplay:
 
     Use as a context manager, under the home's warehouse lock. The inputs lie in `folder`, which is
     made when they are.
+
+    Attributes:
+        max_bytes: What a packet may have with its inputs; beyond it they are left out.
     """
 
-    def __init__(self, home: Home, tenant: str, packet_tables: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self,
+        home: Home,
+        tenant: str,
+        packet_tables: Sequence[str],
+        folder: Path,
+        max_bytes: int = MAX_TABLE_BYTES,
+    ) -> None:
+        self.max_bytes = max_bytes
         self._home = home
         self._folder = folder
         self._tenant = tenant

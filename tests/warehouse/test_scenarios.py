@@ -6,6 +6,7 @@ Belongs here: the planted truth against the tables. Does not belong here: gates
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from tests.warehouse.conftest import Built
@@ -41,6 +42,20 @@ def test_every_planted_fault_has_its_code_and_nothing_else_is_touched(scenarios:
     assert len(planted) > 40
     assert missed == []
     assert left == []
+
+
+def test_an_explanation_tells_amounts_as_people_write_them(scenarios: Built) -> None:
+    places = {"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3}
+    rows = scenarios.rows("reconciliation_drift")
+    assert any(row["actual_cents"] % 100 for row in rows)
+    assert any(row["actual_cents"] < 0 for row in rows)
+    for row in rows:
+        expected, found = (
+            str(Decimal(row[name]).scaleb(-places[row["currency"]]))
+            for name in ("expected_cents", "actual_cents")
+        )
+        said = f"Expected {expected}, found {found} {row['currency']}. "
+        assert said in row["explanation"]
 
 
 def test_a_clean_tenant_has_no_drift_residual_or_unexplained_cent(scenarios: Built) -> None:

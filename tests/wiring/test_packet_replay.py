@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import prepare_home
+from dagster_project.issuing import issue_packets
+from dagster_project.runs import last_published
+from dagster_project.session import Session
+from dagster_project.settings import Settings
 from dagster_project.shelf import IssuedPacket, issued
 from evidence import canonical, container, findings, plan, statement
 from evidence.build import FIXED_FILES, RUN_FILE, SIDE_FILES, SUBJECTS, SUMS_FILE, TABLES_FILE
@@ -101,6 +106,32 @@ def test_inputs_hold_the_tenants_rows_and_nobody_elses(demo_home, newest) -> Non
         assert b"run_id" not in b"".join(
             files[name].replace(b'"run_id":"replay"', b"") for name in ours
         )
+
+
+def test_a_packet_too_large_with_its_inputs_is_issued_without_them_and_says_so(
+    demo_home, tmp_path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    shutil.rmtree(home / "packets")
+    told: list[str] = []
+    settings = Settings.from_env({"TIEOUT_HOME": str(home)})
+    with Session.open(settings, progress=lambda _, what: told.append(what)) as session:
+        run = last_published(session.home)
+        assert run is not None
+        packets = issue_packets(session, run, max_bytes=100_000)
+    trust = load_trust(home / "trust" / "trust.json")
+    assert sum("more than a packet may have: issued without inputs" in t for t in told) > 5
+    assert len(packets) > 5
+    for packet in packets:
+        files = members(home, packet)
+        assert not any(name.startswith("inputs/") for name in files)
+        assert plan.PLAN_FILE in files
+        asked = (home / packet.path, trust, packet.tenant_id, packet.period)
+        assert any("not replayed" in gap for gap in verify_packet(*asked).not_proven)
+        with pytest.raises(Refusal) as refused:
+            verify_packet(*asked, replay=True)
+        assert refused.value.code == "replay_inputs"
 
 
 def insider(files: dict[str, bytes], tenant: str, period: str) -> bytes:

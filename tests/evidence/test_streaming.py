@@ -91,7 +91,8 @@ def test_memory_does_not_grow_with_the_rows(
         tracemalloc.stop()
         assert path.stat().st_size > 250 * count
     for small, large in zip(*peaks.values(), strict=True):
-        assert large < 1.3 * small, peaks
+        # Three times the rows more are 750 kB; caches that fill by the way are far less.
+        assert large < 1.3 * small + 100_000, peaks
 
 
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 1_000])

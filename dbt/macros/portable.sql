@@ -39,20 +39,6 @@
     cast((cast({{ amount }} as decimal(19, 0)) * cast({{ part }} as decimal(19, 0))) div nullif({{ whole }}, 0) as bigint)
 {%- endmacro %}
 
-{#- An amount as people write it, in major units by the currency's exponent; where that is unknown it stays as it is. -#}
-{% macro money_text(cents, exponent) -%}
-    case {{ exponent }}
-        {%- for places, unit in [(2, 100), (3, 1000)] %}
-        when {{ places }} then
-            case when {{ cents }} < 0 then '-' else '' end
-            || cast({{ int_div('abs(' ~ cents ~ ')', unit) }} as {{ dbt.type_string() }})
-            || '.' || right('00' || cast(abs({{ cents }}) % {{ unit }} as {{ dbt.type_string() }}), {{ places }})
-        {%- endfor %}
-        when 0 then cast({{ cents }} as {{ dbt.type_string() }})
-        else cast({{ cents }} as {{ dbt.type_string() }}) || ' minor units'
-    end
-{%- endmacro %}
-
 {#- A decimal text as billionths; null where it is none. Its whole part must fit nine digits. -#}
 {% macro billionths(text) -%}
     try_cast(

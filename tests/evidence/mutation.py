@@ -35,6 +35,7 @@ LIBRARIES = (duckdb, hypothesis, keys)
 """Imported for what they import: libraries need not be loaded again for each mutant."""
 ROOT = Path(__file__).resolve().parents[2]
 CPU_SECONDS = 60
+TEST_SECONDS = 60
 WANTED_SHARE = 0.95
 # These draw examples at random or call other programs: slow, and not where a check is claimed.
 SKIPPED = ("test_fuzz.py", "test_oracles.py", "test_determinism.py", "test_viewer.py")
@@ -113,6 +114,16 @@ class Calls:
             self.found[f"{Path(code.co_filename).stem}:{code.co_firstlineno}"].add(self._test)
 
 
+class Patience:
+    """A pytest plugin that ends the process when one test waits, as for a pipe nobody writes to."""
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        signal.alarm(TEST_SECONDS)
+        yield
+        signal.alarm(0)
+
+
 class Suite:
     """The tests over one copy of the package."""
 
@@ -145,11 +156,11 @@ class Suite:
 
     def _forked(self, tests: list[str], seconds: int, notes: Path | None) -> bool:
         # A child starts with all libraries loaded, and nothing of ours. A busy machine must not
-        # make a mutant look noticed, so the limit is of the child's own work.
+        # make a mutant look noticed, so the limit is of the child's own work; what waits without
+        # working ends after a minute, which no test here comes near.
         child = os.fork()
         if child == 0:
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            signal.alarm(30 * seconds)
             os._exit(self._run(tests, notes))
         _, status = os.waitpid(child, 0)
         return status == 0
@@ -163,11 +174,12 @@ class Suite:
         for name in [n for n in sys.modules if n.split(".")[0] in {"tests", "evidence"}]:
             del sys.modules[name]
         calls = Calls(self._folder / "evidence")
+        plugins = [Patience(), calls] if notes else [Patience()]
         options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain"]
         options += [f"--rootdir={self._folder}"]
         # What measures memory would measure the plugin too.
         options += ["-k", "not memory_does_not_grow"]
-        code = pytest.main([*options, *tests], plugins=[calls] if notes else [])
+        code = pytest.main([*options, *tests], plugins=plugins)
         if notes:
             notes.write_text(json.dumps({name: sorted(t) for name, t in calls.found.items()}))
         return int(code)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from dagster_project.drilling import Drilled, DrillOptions, carry_out
-from dagster_project.narration import EXIT_FOUND, EXIT_OK, narrated, out, table
+from dagster_project.narration import EXIT_FOUND, EXIT_OK, LongFlags, narrated, out, table
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from dagster_project.signing import load_signer, packet_signer
@@ -45,7 +45,12 @@ PartyId = Annotated[
 Period = Annotated[
     str | None, typer.Option("--period", help="Exposure of this month; default all time.")
 ]
-ReasonCode = Annotated[str | None, typer.Option("--reason-code", "--chargeback-reason-code")]
+ReasonCode = Annotated[
+    str | None,
+    typer.Option(
+        "--reason-code", "--chargeback-reason-code", help="Default: the drill's own reason."
+    ),
+]
 At = Annotated[
     datetime | None,
     typer.Option("--at", "--chargeback-at", help="Default: right after the last event."),
@@ -58,13 +63,24 @@ PayoutPeriod = Annotated[
         help="Then ask for the party's payout of this month.",
     ),
 ]
-PayoutPartyId = Annotated[str | None, typer.Option("--payout-party-id")]
+PayoutPartyId = Annotated[
+    str | None, typer.Option("--payout-party-id", help="Default: the drilled party.")
+]
 ExpectOutstanding = Annotated[
     int | None,
-    typer.Option("--expect-outstanding-cents", "--expect-chargeback-outstanding-cents"),
+    typer.Option(
+        "--expect-outstanding-cents",
+        "--expect-chargeback-outstanding-cents",
+        help="Fail unless the party then owes this much.",
+    ),
 ]
 ExpectCode = Annotated[
-    str | None, typer.Option("--expect-chargeback-payout-code", "--expect-payout-code")
+    str | None,
+    typer.Option(
+        "--expect-chargeback-payout-code",
+        "--expect-payout-code",
+        help="Fail unless the payout asked for is answered with this code.",
+    ),
 ]
 KeyFile = Annotated[
     Path | None, typer.Option("--signing-key-file", help="Default: the home's packet key.")
@@ -119,7 +135,7 @@ for _drill_name, _help in (
     ("chargeback", "Reverse a payout by a chargeback, in a what-if; exit 1 unless as expected."),
     ("refund", "Give a payout back by a refund, in a what-if; exit 1 unless as expected."),
 ):
-    drill_app.command(_drill_name, help=_help)(_command(_drill_name))
+    drill_app.command(_drill_name, help=_help, cls=LongFlags)(_command(_drill_name))
 
 
 def _drill(

@@ -20,7 +20,7 @@ from dagster_project.deciding import newest_decision
 from dagster_project.home import prepare_home
 from dagster_project.index_page import write_pages
 from dagster_project.issuing import issue_packets
-from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, narrated, out, table
+from dagster_project.narration import EXIT_FOUND, EXIT_OK, LongFlags, answer, narrated, out, table
 from dagster_project.run_packet import RunPacketWanted
 from dagster_project.runs import last_published
 from dagster_project.session import Session
@@ -31,7 +31,7 @@ from evidence.errors import Refusal
 from evidence.kernel_packet import RunPacketInputs
 from evidence.verify import verify_packet
 from evidence.viewer import viewer_html
-from ingest.errors import TieoutError
+from ingest.errors import SettingError, TieoutError
 
 __all__ = ["packet_app"]
 
@@ -49,6 +49,9 @@ def list_packets(tenant_id: TenantId = None, period: Period = None, as_json: Jso
     packets = issued(prepare_home(home_of(os.environ)), tenant_id, period)
     if as_json:
         answer([asdict(packet) for packet in packets])
+        return
+    if not packets:
+        out.print("no packets; `tieout run` issues them")
         return
     heads = ("tenant", "period", "rev", "verdict", "packet", "log", "replay", "file")
     cells = [
@@ -116,7 +119,7 @@ def show(
     out.print(table(f"{tenant_id} {period}", ("fact", "value"), cells))
 
 
-@packet_app.command()
+@packet_app.command(cls=LongFlags)
 def build(
     tenant_id: TenantId = None,
     period: Annotated[
@@ -132,19 +135,34 @@ def build(
         str | None,
         typer.Option("--chargeback-operation-id", help="Drill a chargeback of this payout."),
     ] = None,
-    party_id: Annotated[str | None, typer.Option("--chargeback-party-id")] = None,
-    payout_period: Annotated[str | None, typer.Option("--chargeback-payout-period")] = None,
+    party_id: Annotated[
+        str | None, typer.Option("--chargeback-party-id", help="Default: the operation's.")
+    ] = None,
+    payout_period: Annotated[
+        str | None,
+        typer.Option("--chargeback-payout-period", help="Of the payout asked for after it."),
+    ] = None,
     expect_outstanding_cents: Annotated[
         int | None,
-        typer.Option("--expect-outstanding-cents", "--expect-chargeback-outstanding-cents"),
+        typer.Option(
+            "--expect-outstanding-cents",
+            "--expect-chargeback-outstanding-cents",
+            help="Fail unless the party then owes this much.",
+        ),
     ] = None,
     expect_payout_code: Annotated[
-        str | None, typer.Option("--expect-chargeback-payout-code")
+        str | None,
+        typer.Option(
+            "--expect-chargeback-payout-code",
+            help="Fail unless the payout asked for is answered with this code.",
+        ),
     ] = None,
     signing_key_file: Annotated[
         Path | None, typer.Option("--signing-key-file", help="Of the original's run packet.")
     ] = None,
-    signature_key_id: Annotated[str | None, typer.Option("--signature-key-id")] = None,
+    signature_key_id: Annotated[
+        str | None, typer.Option("--signature-key-id", help="What the partner calls the key.")
+    ] = None,
     out_file: Annotated[
         Path | None,
         typer.Option("--out", help="Write the original's run packet of a tenant and month here."),
@@ -204,6 +222,15 @@ def export(
     packets = newest(home, tenant_id, period)
     if not packets:
         _chosen([], None)
+    own = {Path(packet.path).name for packet in issued(home, tenant_id)}
+    foreign = sorted(path.name for path in folder.glob("*.zip") if path.name not in own)
+    if foreign:
+        raise SettingError(
+            got=f"--out {folder}, which holds {foreign[0]}",
+            expected=f"a folder without packets of others than {tenant_id}",
+            remedy="Name another folder",
+            code="out_folder_foreign",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     copied = [shutil.copy2(packet_file(home, packet), folder) for packet in packets]
     decision = newest_decision(home, tenant_id)

@@ -122,8 +122,9 @@ def _operation(marts: Marts, options: DrillOptions) -> Row:
     if not found:
         raise TieoutError(
             got="no such operation of that tenant and provider",
-            expected="a payout operation that the kernel exported",
-            remedy="See the table kernel_operations, and correct --tenant-id or --operation-id",
+            expected=_for_example(marts, options.tenant_id),
+            remedy="Correct --tenant-id, --operation-id or --provider-id; the table"
+            " kernel_operations lists them all",
             code="operation_unknown",
         )
     if len(found) > 1:
@@ -137,6 +138,16 @@ def _operation(marts: Marts, options: DrillOptions) -> Row:
     return found[0]
 
 
+def _for_example(marts: Marts, tenant: str) -> str:
+    """What could have been named, said with the tenant's newest payout that could be drilled."""
+    listed = marts.rows("kernel_operations", tenant_id=tenant, direction="payout")
+    known = [row for row in listed if row["operation_state"] in _REVERSIBLE and row["party_id"]]
+    if not known:
+        return "a tenant with payout operations that could still be reversed"
+    example = max(known, key=lambda row: (row["period"], row["operation_id"]))
+    return f"a payout operation that the kernel exported, such as {example['operation_id']}"
+
+
 def _asked(options: DrillOptions, before: Row) -> DrillRequest:
     state, party = before["operation_state"], before["party_id"]
     if before["direction"] != "payout" or state not in _REVERSIBLE or party is None:
@@ -144,7 +155,7 @@ def _asked(options: DrillOptions, before: Row) -> DrillRequest:
             got=f"a {before['direction']} operation in state {state}"
             + ("" if party else " that names no party"),
             expected=f"a payout to a party that could still be reversed ({', '.join(_REVERSIBLE)})",
-            remedy="Choose another --operation-id; see the table kernel_operations",
+            remedy="Choose another --operation-id; the table kernel_operations lists them all",
             code="operation_not_reversible",
         )
     Wanted(period=options.period)

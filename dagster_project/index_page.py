@@ -32,6 +32,7 @@ p { margin: .25rem 0; color: #57606a; }
 table { width: 100%; border-collapse: collapse; }
 th { padding: .35rem .6rem; text-align: left; color: #57606a; border-bottom: 1.5px solid; }
 td { padding: .4rem .6rem; border-bottom: 1px solid #d8dee4; }
+td:first-child { white-space: nowrap; }
 code { font: 12px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 a { color: #0550ae; }
 .good { color: #1a7f37; font-weight: 600; }

@@ -18,6 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from typer.core import TyperCommand
 
 from dagster_project.listing import table
 from dagster_project.session import Progress
@@ -29,6 +30,7 @@ __all__ = [
     "EXIT_FOUND",
     "EXIT_MISUSE",
     "EXIT_OK",
+    "LongFlags",
     "answer",
     "err",
     "explain_error",
@@ -46,6 +48,13 @@ EXIT_MISUSE: Final = 2
 _UNFOLDED: Final = 1_000
 out: Final = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
 err: Final = Console(stderr=True, highlight=False)
+
+
+class LongFlags(TyperCommand):
+    """A command whose flags keep the original's long names: framed help would cut them off."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{**settings, "rich_markup_mode": None})
 
 
 @contextmanager

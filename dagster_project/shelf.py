@@ -64,9 +64,15 @@ class IssuedPacket:
 
 
 def issued(home: Home, tenant: str | None = None, period: str | None = None) -> list[IssuedPacket]:
-    """Every packet issued in this home, by tenant, period and revision."""
-    paths = home.packets.glob(f"{tenant or '*'}/{period or '*'}/r*.json")
-    records = [_record(read_state(path)) for path in paths]
+    """Every packet issued in this home, by tenant, period and revision.
+
+    A name is compared and never a pattern: `tenant_*` would hand one tenant's packets to another.
+    """
+    records = [
+        _record(read_state(path))
+        for path in home.packets.glob("*/*/r*.json")
+        if tenant in (None, path.parts[-3]) and period in (None, path.parts[-2])
+    ]
     return sorted(records, key=lambda packet: (packet.tenant_id, packet.period, packet.revision))
 
 

@@ -134,6 +134,23 @@ def test_an_operation_nobody_exported_is_refused(drill: Drill) -> None:
     with pytest.raises(TieoutError) as refused:
         carry_out(drill.session, DrillOptions("chargeback", TENANT, "mop_none"), signer, None)
     assert refused.value.code == "operation_unknown"
+    # Where to find an id is told by one that would do.
+    example = refused.value.expected.removeprefix(
+        "a payout operation that the kernel exported, such as "
+    )
+    assert example.startswith("mop_")
+    with Marts.published(drill.session.home) as marts:
+        (named,) = marts.rows("kernel_operations", tenant_id=TENANT, operation_id=example)
+    assert (named["direction"], named["party_id"] is None) == ("payout", False)
+
+
+@pytest.mark.parametrize(
+    "words", [("drill", "chargeback"), ("drill", "refund"), ("packet", "build")]
+)
+def test_help_names_every_long_flag_of_the_runbook_whole(tmp_path: Path, words: Any) -> None:
+    said = type_command(tmp_path / "home", *words, "--help", COLUMNS="80")
+    for flag in ("--expect-chargeback-outstanding-cents", "--expect-chargeback-payout-code"):
+        assert flag in said.out
 
 
 def typed(drill: Drill, kind: str, out: Path, *more: str) -> Answer:

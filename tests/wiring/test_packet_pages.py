@@ -18,7 +18,7 @@ from dagster_project.index_page import write_pages
 from dagster_project.shelf import IssuedPacket, issued
 from evidence import container
 from evidence.viewer import viewer_html
-from tests.wiring.conftest import ROOT, type_command
+from tests.wiring.conftest import ROOT, Answer, one_paragraph, type_command
 
 FORBIDDEN = (
     rb"\b[sr]k_(?:test|live)_",
@@ -86,6 +86,32 @@ def test_what_is_handed_over_is_complete_and_the_two_documents_lie_apart(
     refused = type_command(demo_home, "packet", "export", "--tenant-id", "nobody", "--out", "x")
     assert refused.code == 1
     assert not [name for name in packets if decision.name in name]
+
+
+@pytest.mark.parametrize(
+    "named", ["tenant_*", "", "*", "tenant_birch/../tenant_cobalt", "../packets"]
+)
+def test_a_tenant_is_named_and_never_matched(demo_home: Path, tmp_path: Path, named: str) -> None:
+    out = tmp_path / "h"
+    refused = type_command(demo_home, "packet", "export", "--tenant-id", named, "--out", str(out))
+    assert refused.code == 1
+    one_paragraph(refused, "packet_unknown")
+    assert not out.exists()
+    assert issued(prepare_home(demo_home), named) == []
+
+
+def test_two_tenants_are_not_handed_over_in_one_folder(demo_home: Path, tmp_path: Path) -> None:
+    def export(tenant: str) -> Answer:
+        asked = ("packet", "export", "--tenant-id", tenant, "--out", str(tmp_path))
+        return type_command(demo_home, *asked)
+
+    assert export("tenant_birch").code == 0
+    before = sorted(path.name for path in tmp_path.iterdir())
+    refused = export("tenant_cobalt")
+    assert refused.code == 2
+    one_paragraph(refused, "out_folder_foreign", "tenant_birch_2026-08")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert export("tenant_birch").code == 0, "the same tenant's again, as after a new revision"
 
 
 def test_show_verifies_and_replays(demo_home: Path) -> None:

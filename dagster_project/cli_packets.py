@@ -27,6 +27,7 @@ from dagster_project.session import Session
 from dagster_project.settings import Settings, home_of
 from dagster_project.shelf import IssuedPacket, issued, newest, packet_file
 from dagster_project.trusting import PRINCIPAL, TRUST_FILES, own_trust, trust_folder
+from evidence.content import sha256_of
 from evidence.errors import Refusal
 from evidence.kernel_packet import RunPacketInputs
 from evidence.verify import verify_packet
@@ -106,6 +107,7 @@ def show(
         raise typer.Exit(EXIT_FOUND) from None
     facts = {
         **asdict(packet),
+        "code_sha256": verified.run["code_sha256"],
         "counts": dict(verified.statement.counts),
         "rows": dict(verified.rows),
         "signers": list(verified.signers),
@@ -245,6 +247,7 @@ def export(
         "packets": [str(path) for path in copied],
         "decision": str(folder / "decision" / decision.name) if decision else None,
         "trust": str(folder / "trust.json"),
+        "trust_sha256": sha256_of((folder / "trust.json").read_bytes()),
         "allowed_signers": str(folder / "allowed_signers"),
         "index": str(index),
         "principal": PRINCIPAL,
@@ -258,6 +261,11 @@ def export(
     first = Path(copied[0]).name
     out.print(
         f"check each: tieout-verify {folder}/{first} --trust {folder}/trust.json --replay",
+        soft_wrap=True,
+    )
+    out.print(
+        "tell the auditor on another way than this folder, which anybody on it could replace:"
+        f" trust.json has sha256 {said['trust_sha256']}",
         soft_wrap=True,
     )
     raise typer.Exit(EXIT_OK)

@@ -13,12 +13,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from evidence import chain, schema
-from evidence.errors import Refusal
+from evidence import chain, plan, schema
+from evidence.errors import Refusal, show
 from evidence.keys import public_key_from_pem
 from evidence.trust import TrustFile, load_trust
 from evidence.verify import Verified, verify_packet
@@ -98,12 +99,19 @@ def _parser() -> _Parser:
         action="store_true",
         help="compute the tables again from the packet's inputs (needs tieout[replay])",
     )
+    parser.add_argument(
+        "--code-sha256",
+        metavar="HEX",
+        help="with --replay: the digest of the statements you expect, from a home of your own",
+    )
     parser.add_argument("--json", action="store_true", help="answer as one JSON object")
     return parser
 
 
 def _verify(options: argparse.Namespace) -> tuple[Verified, int]:
     now = datetime.now(UTC)
+    if options.code_sha256 is not None and not options.replay:
+        raise _Misuse("--code-sha256 says nothing without --replay: pass both")
     trust = _load_trust(options)
     verified = verify_packet(
         options.packet,
@@ -115,9 +123,23 @@ def _verify(options: argparse.Namespace) -> tuple[Verified, int]:
         now=now,
         replay=options.replay,
     )
+    if options.code_sha256 is not None:
+        verified = _expect_code(verified, options.code_sha256)
     if options.chain is None:
         return verified, 1
     return verified, _verify_chain(options, trust, verified, now)
+
+
+def _expect_code(verified: Verified, expected: str) -> Verified:
+    """The answer when the packet was computed again by the statements its reader expects."""
+    stated = verified.run["code_sha256"]
+    if stated != expected:
+        raise Refusal("replay_code", f"got statements {stated}, expected {show(expected)}")
+    return replace(
+        verified,
+        checks=(*verified.checks, f"code: the statements are those you expect ({expected})"),
+        not_proven=tuple(gap for gap in verified.not_proven if gap != plan.CODE_GAP),
+    )
 
 
 def _load_trust(options: argparse.Namespace) -> TrustFile:

@@ -39,6 +39,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("replay_engine", "run pip install 'tieout[replay]', or verify without --replay"),
     ("replay_limits", "replay on a machine with more memory, or verify without --replay"),
     ("replay_inputs", "ask the issuer for the packet with its inputs, or verify without --replay"),
+    ("replay_code", "do not rely on its tables; ask which release issued it, and compare again"),
     ("replay_", "report it to the issuer; without --replay see what is listed as not proven"),
     ("sql_", "do not rely on it; its SQL does what no table needs"),
     ("decision_expired", "evaluate the gates again and issue a new decision"),

@@ -21,6 +21,10 @@ from evidence.errors import Refusal, show
 PLAN_FILE = "replay/plan.json"
 PLAN_FORMAT = "urn:tieout:replay:v1"
 MAX_SQL_BYTES = 256 << 10
+CODE_GAP = (
+    "that the statements are Tieout's own and not the signer's: compare code_sha256 with that of"
+    " a home of your own (--code-sha256)"
+)
 MAX_STEPS = 512
 COLUMN_TYPES = ("BIGINT", "BOOLEAN", "DATE", "INTEGER", "TIMESTAMP", "VARCHAR")
 

@@ -96,9 +96,7 @@ def verify_packet(
     try:
         with container.opened(packet) as files:
             check = _Verification(files, trust, require_log, now, replay)
-            check.notes.append(
-                f"container: {len(files)} files, names and bytes as the format fixes"
-            )
+            check.notes.append(f"container: {len(files)} files, names and bytes as the format says")
             return check.run(tenant, period, revision)
     except Refusal:
         raise
@@ -333,6 +331,7 @@ class _Verification:
             f"replay: {len(entries)} tables computed again by {again.engine}, byte for byte the"
             f" same (the issuer's engine was {run['engine']})"
         )
+        self.gaps.append(plan.CODE_GAP)
 
     def _standing_gaps(self, stated: statement.RunStatement) -> None:
         if TIMESTAMP_FILE in self._files:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from evidence import build, plan, replay
+from evidence import build, cli, plan, replay
 from evidence.errors import Refusal
 from evidence.replay import Limits, computed
 
@@ -81,6 +81,39 @@ def test_attack_74_an_insider_falsifies_tables_and_evidence_with_the_real_key(
     forged = forge.rederive(files)
     forge.verify(forged)
     assert forge.refusal(forged, replay=True) == "replay_differs"
+
+
+def test_an_insider_who_changes_the_statements_too_is_found_by_their_digest(
+    forge, honest, packet_tables, tmp_path, capsys
+) -> None:
+    """Replay by the signer's own SQL gives what it wants; the digest of another home's tells."""
+    expected = json.loads(honest()[build.RUN_FILE])["code_sha256"]
+    source = "work.staging.stg_reconciliation_drift"
+    forged = honest(reconciliation_drift=f"select * from {source} where break_id <> 'brk_1'")
+    name = "tables/reconciliation_drift.ndjson"
+    lines = forged[name].split(b"\n")
+    forged[name] = b"\n".join(line for line in lines if b"brk_1" not in line)
+    forged = forge.rederive(forged)
+    assert plan.CODE_GAP in forge.verify(forged, replay=True).not_proven
+
+    trust = tmp_path / "trust.json"
+    trust.write_text(json.dumps(forge.trust_document()))
+
+    def typed(files: dict[str, bytes], *more: str) -> tuple[int, str]:
+        (tmp_path / "p.zip").write_bytes(forge.pack(files))
+        words = [str(tmp_path / "p.zip"), "--trust", str(trust), "--no-log-proof", *more]
+        return cli.main(words), capsys.readouterr().out
+
+    asked = ("--replay", "--code-sha256", expected)
+    assert typed(forged, "--replay")[0] == 0
+    code, out = typed(forged, *asked)
+    assert code == 1
+    assert "REFUSED  replay_code" in out
+    code, out = typed(honest(), *asked)
+    assert code == 0
+    assert "code: the statements are those you expect" in out
+    assert plan.CODE_GAP not in out
+    assert typed(honest(), *asked[1:])[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import platform
 import re
@@ -83,6 +84,8 @@ def test_what_is_handed_over_is_complete_and_the_two_documents_lie_apart(
     }  # fmt: skip
     assert set(links(folder / "index.html")) == {*packets, "viewer.html"}
     (decision,) = (folder / "decision").iterdir()
+    trust = (folder / "trust.json").read_bytes()
+    assert said.json["trust_sha256"] == hashlib.sha256(trust).hexdigest()
     refused = type_command(demo_home, "packet", "export", "--tenant-id", "nobody", "--out", "x")
     assert refused.code == 1
     assert not [name for name in packets if decision.name in name]
@@ -121,6 +124,7 @@ def test_show_verifies_and_replays(demo_home: Path) -> None:
     assert said.code == 0, said
     assert any(check.startswith("replay: ") for check in said.json["checks"])
     assert said.json["carries_inputs"] is True
+    assert re.fullmatch("[0-9a-f]{64}", said.json["code_sha256"])
 
 
 def test_dagster_names_file_digest_and_index(demo_home: Path) -> None:

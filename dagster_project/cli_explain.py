@@ -39,8 +39,16 @@ def explain(
         return
     out.print(f"[bold]{escape(identifier)}[/]", soft_wrap=True)
     _findings(life)
+    _name_currencies(life)
     for title, mart, heads, cells in _SECTIONS:
         _section(life, title, mart, heads, cells)
+
+
+def _name_currencies(life: Life) -> None:
+    """A reference is in the currency of its movement."""
+    of = {row["movement_id"]: row["currency"] for row in life.rows.get("money_movements", [])}
+    for row in life.rows.get("movement_references", []):
+        row["currency"] = of.get(row["movement_id"], "")
 
 
 def _section(life: Life, title: str, mart: str, heads: Sequence[str], cells: Cells) -> None:
@@ -140,7 +148,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
         _money_of("transfer_id", "payout_key", "amount_cents", "rule"),
     ),
     (
-        "Link: what a movement is made of (minor units)",
+        "Link: what a movement is made of",
         "movement_references",
         ("movement", "source", "id", "settlement", "allocated"),
         _money_of("movement_id", "source_type", "source_id", "settlement_id", "allocated_cents"),

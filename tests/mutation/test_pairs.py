@@ -14,6 +14,9 @@ import pytest
 
 from tests.mutation.harness import Found, Outcome, run_pairs
 
+# A leg that came back and its twin sent once more: the payout is paid, and nothing is wrong.
+CURED = ({"split_leg_taken_back", "split_thrice"},)
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
@@ -30,7 +33,8 @@ def _require_sound(outcome: Outcome) -> None:
     months = _by_tenant(outcome, "reconciliation_runs")
     for case in outcome.cases:
         wanted = [one for one in case.expected if one.tenant is None and one.code != "TIMING"]
-        assert said[case.tenant_id] or not wanted, case.kind
+        cured = set(case.kind.split(" + ")) in CURED
+        assert said[case.tenant_id] or not wanted or cured, case.kind
         broken = {
             (row["period"], row["currency"])
             for row in said[case.tenant_id]
@@ -74,6 +78,6 @@ def test_every_movement_of_two_faults_has_one_outcome_and_the_gross_is_theirs(
 
 @pytest.mark.slow
 def test_many_pairs_of_faults_leave_no_money_out_and_no_month_green(tmp_path: Path) -> None:
-    outcome = run_pairs(tmp_path / "home", pairs=400, seed=1)
-    assert len(outcome.cases) >= 370
+    outcome = run_pairs(tmp_path / "home", pairs=200, seed=1)
+    assert len(outcome.cases) >= 185
     _require_sound(outcome)

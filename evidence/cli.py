@@ -212,7 +212,9 @@ def _print_accepted(verified: Verified, packets: int, as_json: bool) -> None:
         _print_json(
             {
                 "accepted": True,
+                "as_of": verified.run["as_of"],
                 "checks": checks,
+                "code_sha256": verified.run["code_sha256"],
                 "not_proven": gaps,
                 "packet_sha256": verified.packet_sha256,
                 "period": stated.period,
@@ -228,6 +230,7 @@ def _print_accepted(verified: Verified, packets: int, as_json: bool) -> None:
         f"ACCEPTED  packet {verified.packet_sha256}",
         f"  tenant {stated.tenant}   period {stated.period}   revision {stated.revision}"
         f"   verdict {stated.verdict}",
+        f"  as of {verified.run['as_of']}, as the issuer says",
         f"  signed by {', '.join(verified.signers)}",
         f"  seen by witnesses at {_time(verified.trusted_time)}",
         "Checked:",

@@ -18,6 +18,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("trust_", "obtain trust.json again through the channel agreed with the issuer"),
     ("vkey", "obtain trust.json again through the channel agreed with the issuer"),
     ("key_compromised", "do not rely on it; ask for a packet signed by a key in good standing"),
+    ("key_file_exists", "name a file that is not there; a key is never written over"),
     ("key_file", "name a PKCS#8 Ed25519 private key of your own, in a file of mode 0600"),
     ("key_", "check the key's window and status in trust.json with the issuer"),
     ("retired_key", "ask for the packet with its log proof; a retired key needs trusted time"),

@@ -3,9 +3,10 @@
 Belongs here: removing one refusal at a time from a copy of the package and running the tests over
 it. Does not belong here: any claim; what survives gets a test, or a reason in `REASONS`.
 
-A mutant meets the tests that enter its function, those that enter little else first, in a process
-of its own with a limit of processor time; it is noticed when one of them fails or the time runs
-out. Arguments are module names; without any, all of them are mutated.
+Before a module is mutated, all tests that enter it pass on the module written by the same hand. A
+mutant meets the tests that enter its function, those that enter little else first, in a process
+of its own with a limit of processor time; it is noticed when one of them fails or time or memory
+run out. Arguments are module names; without any, all of them are mutated.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ LIBRARIES = (duckdb, hypothesis, keys)
 ROOT = Path(__file__).resolve().parents[2]
 CPU_SECONDS = 60
 TEST_SECONDS = 60
+MEMORY_BYTES = 8 << 30
 WANTED_SHARE = 0.95
 # These draw examples at random or call other programs: slow, and not where a check is claimed.
 SKIPPED = ("test_fuzz.py", "test_oracles.py", "test_determinism.py", "test_viewer.py")
@@ -149,6 +151,13 @@ class Suite:
         }
         return passed
 
+    def holds(self, module: str) -> bool:
+        """Whether all tests that enter a module pass: otherwise they would notice anything."""
+        tests = {
+            t for name, each in self._calls.items() if name.startswith(f"{module}:") for t in each
+        }
+        return not tests or self._forked(sorted(tests), 5 * CPU_SECONDS, None)
+
     def notices(self, module: str, function_line: int) -> bool:
         """Whether a test that enters the function fails, or takes too long."""
         tests = self._calls.get(f"{module}:{function_line}", [])
@@ -161,6 +170,8 @@ class Suite:
         child = os.fork()
         if child == 0:
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+            # A loop that never ends may collect as it goes.
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
             os._exit(self._run(tests, notes))
         _, status = os.waitpid(child, 0)
         return status == 0
@@ -223,6 +234,10 @@ def main(modules: list[str]) -> int:
             if modules and path.stem not in modules:
                 continue
             source = path.read_text()
+            path.write_text(ast.unparse(ast.parse(source)))
+            if not suite.holds(path.stem):
+                print(f"the tests of {path.stem} do not pass with nothing removed from it")
+                return 2
             for line, code, mutated in mutants(source):
                 path.write_text(mutated)
                 if suite.notices(path.stem, function_of(source, line)):

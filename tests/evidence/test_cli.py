@@ -90,6 +90,8 @@ def test_the_answer_as_json(desk, capsys, forge) -> None:
     answer = json.loads(out)
     assert (code, answer["accepted"], answer["verdict"]) == (0, True, "breaks")
     assert answer["packet_sha256"] == forge.honest().packet_sha256
+    assert (answer["as_of"], answer["code_sha256"]) == ("2026-11-01T00:00:00Z", "c0" * 32)
+    assert "as of 2026-11-01T00:00:00Z, as the issuer says" in run(desk, capsys, *ASKED)[1]
     code, out, _ = run(desk, capsys, "--json", "--period", "2026-09")
     assert (code, json.loads(out)["code"]) == (1, "wrong_period")
     assert cli.main(["--json"]) == 2

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence import canonical, keys, notes, signatures, trust
+from evidence.errors import Refusal
 from evidence.trust import TrustedLog, load_trust, trust_document, trusted_key
 
 
@@ -153,6 +154,7 @@ def test_a_key_is_never_overwritten(tmp_path, refused) -> None:
     keys.create_key(path)
     before = path.read_bytes()
     assert refused(lambda: keys.create_key(path)) == "key_file_exists"
+    assert "a file that is not there" in Refusal("key_file_exists", "").remedy
     assert path.read_bytes() == before
 
 

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 
 from tests.mutation.landed import Tables
 
-__all__ = ["CARRIED", "RESOLVED", "break_id", "land_history"]
+__all__ = ["AGED_DAYS", "CARRIED", "RESOLVED", "break_id", "land_history"]
 
 RESOLVED, CARRIED = "brk_resolved", "brk_carried"
+# Calendar days since items were due, of which each is due at its day's first and last instant.
+AGED_DAYS = (0, 1, 2, 7, 8, 30, 31, 400)
 
 
 def break_id(tenant_id: str, kind: str, key: str, currency: str) -> str:
@@ -35,7 +37,14 @@ def land_history(tables: Tables, payout_keys: Mapping[str, str], now: datetime) 
             {"run_id": run_id, "as_of": at, "known_at": at, "started_at": at}
         )
 
-    def seen(run_id: str, days: int, tenant_id: str, named: str, outcome: str = "break") -> None:
+    def seen(
+        run_id: str,
+        days: int,
+        tenant_id: str,
+        named: str,
+        outcome: str = "break",
+        expected_by: datetime | None = None,
+    ) -> None:
         tables.rows["tieout/breaks"].append(
             {
                 "run_id": run_id,
@@ -49,6 +58,7 @@ def land_history(tables: Tables, payout_keys: Mapping[str, str], now: datetime) 
                 "actual_cents": 0,
                 "currency": "USD",
                 "period": "2026-10",
+                "expected_by": expected_by,
                 "first_seen_at": now - timedelta(days=5),
                 "lifecycle": "new" if run_id == "run_a" else "persisting",
                 "source_complete": True,
@@ -64,3 +74,9 @@ def land_history(tables: Tables, payout_keys: Mapping[str, str], now: datetime) 
     seen("run_a", 5, *payout("split_part_short"))
     seen("run_b", 2, "m0_references_stripped", RESOLVED)
     seen("run_b", 2, "m0_transfer_unread", CARRIED)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for age in AGED_DAYS:
+        first = today - timedelta(days=age)
+        last = first + timedelta(days=1, microseconds=-1)
+        for edge, due in (("first", first), ("last", last)):
+            seen("run_b", 2, "m0_transfer_unread", f"brk_aged_{age}_{edge}", expected_by=due)

@@ -13,10 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project import issuing
+from dagster_project.home import prepare_home
+from dagster_project.marts import Marts
 from dagster_project.narration import money
+from dagster_project.replaying import TenantReplay
+from evidence import replay
+from evidence.tables import scan_table, write_table
 from tests.mutation.drawn import CURRENCIES
 from tests.mutation.harness import Case, Outcome, confuse, run
-from tests.mutation.history import CARRIED, RESOLVED
+from tests.mutation.history import AGED_DAYS, CARRIED, RESOLVED
 from tests.mutation.kinds import ANCHOR, KINDS, Expected
 from tests.mutation.kinds_edges import WINDOW
 
@@ -212,6 +218,17 @@ def test_ageing_runs_from_the_expected_date(outcome: Outcome) -> None:
     assert {row["ageing_bucket"] for row in rows} == {"0-1", "2-7", "8-30", "31+"}
 
 
+def test_ageing_buckets_change_at_midnight_of_their_edges(outcome: Outcome) -> None:
+    rows = outcome.rows("select * from reconciliation_drift where break_id like 'brk_aged_%'")
+    buckets = {0: "0-1", 1: "0-1", 2: "2-7", 7: "2-7", 8: "8-30", 30: "8-30"}
+    assert {row["break_id"]: (row["age_days"], row["ageing_bucket"]) for row in rows} == {
+        f"brk_aged_{days}_{edge}": (days, buckets.get(days, "31+"))
+        for days in AGED_DAYS
+        for edge in ("first", "last")
+    }
+    assert {row["lifecycle"] for row in rows} == {"persisting"}
+
+
 def test_a_person_reads_of_money_and_not_of_minor_units(outcome: Outcome) -> None:
     rows = outcome.rows("select * from reconciliation_drift")
     for row in rows:
@@ -224,6 +241,30 @@ def test_a_person_reads_of_money_and_not_of_minor_units(outcome: Outcome) -> Non
     assert {row["currency"] for row in rows} >= {"USD", "EUR", "BHD"}
     assert any(row["expected_cents"] < 0 for row in rows)
     assert any(0 < row["actual_cents"] % 100 < 10 for row in rows)
+
+
+def test_what_the_rail_never_did_follows_from_the_tenants_own_inputs(
+    outcome: Outcome, tmp_path: Path
+) -> None:
+    """That the rail was read to the end is said in a tenant's own row, so replay sees it too."""
+    home = prepare_home(outcome.home)
+    with Marts(home.warehouse / "warehouse.duckdb") as marts:
+        names = issuing.packet_tables(marts)
+        for kind in ("charge_lost", "refund_lost", "payout_not_due_and_operation_of_other_amount"):
+            tenant = f"m0_{kind}"
+            with TenantReplay(home, tenant, names, tmp_path / tenant) as carried:
+                written = carried.written()
+                with replay.computed(written.files, written.plan) as again:
+                    rows = issuing.tables_of(home, marts, tenant, "2026-10")
+                    files = {
+                        f"tables/{name}.ndjson": b"".join(write_table(name, table, 1 << 30))
+                        for name, table in rows.items()
+                    }
+                    entries = {
+                        name: scan_table(name, files[f"tables/{name}.ndjson"], table.key)
+                        for name, table in rows.items()
+                    }
+                    again.compare(tenant, "2026-10", entries, files)
 
 
 def test_the_comparison_itself_can_fail() -> None:

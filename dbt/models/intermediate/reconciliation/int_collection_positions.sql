@@ -84,7 +84,7 @@ joined as (
             when charges.currency <> expected.currency then charges.currency
             else of_currency.other_currency
         end as collected_currency,
-        coalesce(of_rail.stripe_complete, false) as stripe_complete,
+        coalesce(of_rail.rail_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_collections') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -100,7 +100,7 @@ joined as (
             and expected.currency = of_currency.currency
     -- Customers pay the platform: no party's account bears on a charge.
     left join {{ ref('int_source_completeness') }} as of_rail
-        on of_rail.tenant_id = '_platform'
+        on expected.tenant_id = of_rail.tenant_id
 ),
 
 final as (

@@ -51,7 +51,7 @@ joined as (
         settled.transfer_id,
         settled.settled_at,
         ambiguous.payout_key is not null as is_ambiguous,
-        coalesce(of_party.stripe_complete, of_rail.stripe_complete, false) as stripe_complete,
+        coalesce(of_party.stripe_complete, of_rail.rail_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_payouts') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -70,7 +70,7 @@ joined as (
             expected.tenant_id = of_party.tenant_id
             and expected.party_id = of_party.party_id
     left join {{ ref('int_source_completeness') }} as of_rail
-        on of_rail.tenant_id = '_platform'
+        on expected.tenant_id = of_rail.tenant_id
 ),
 
 final as (

@@ -22,7 +22,7 @@ joined as (
         expected.*,
         owners.party_id,
         coalesce(refunded.refunded_cents, 0) as refunded_cents,
-        coalesce(of_rail.stripe_complete, false) as stripe_complete,
+        coalesce(of_rail.rail_complete, false) as stripe_complete,
         run.as_of
     from {{ ref('int_expected_refunds') }} as expected
     cross join {{ ref('stg_tieout__run') }} as run
@@ -37,7 +37,7 @@ joined as (
             and expected.currency = refunded.currency
     -- The platform gives back: no party's account bears on a refund.
     left join {{ ref('int_source_completeness') }} as of_rail
-        on of_rail.tenant_id = '_platform'
+        on expected.tenant_id = of_rail.tenant_id
     where expected.expected_cents > 0
 ),
 

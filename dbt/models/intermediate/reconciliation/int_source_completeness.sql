@@ -75,6 +75,8 @@ final as (
         tenants.tenant_id,
         platform.is_complete
         and coalesce(tenant_accounts.open_accounts, 0) = 0 as stripe_complete,
+        -- Said in each tenant's own row, because its packet shows no row of the platform's.
+        coalesce(platform.is_complete, false) as rail_complete,
         tenants.tenant_id = '_platform'
         or (
             export_slices.tenant_id is not null

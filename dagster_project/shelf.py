@@ -11,6 +11,7 @@ Whatever stops in between is finished by the next call, so the log names no pack
 
 from __future__ import annotations
 
+import glob
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,10 +69,12 @@ def issued(home: Home, tenant: str | None = None, period: str | None = None) -> 
 
     A name is compared and never a pattern: `tenant_*` would hand one tenant's packets to another.
     """
+    names = (tenant, period)
+    if any(name in ("", ".", "..") or "/" in (name or "") for name in names):
+        return []
+    folders = ("*" if name is None else glob.escape(name) for name in names)
     records = [
-        _record(read_state(path))
-        for path in home.packets.glob("*/*/r*.json")
-        if tenant in (None, path.parts[-3]) and period in (None, path.parts[-2])
+        _record(read_state(path)) for path in home.packets.glob("/".join((*folders, "r*.json")))
     ]
     return sorted(records, key=lambda packet: (packet.tenant_id, packet.period, packet.revision))
 

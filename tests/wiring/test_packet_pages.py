@@ -91,9 +91,7 @@ def test_what_is_handed_over_is_complete_and_the_two_documents_lie_apart(
     assert not [name for name in packets if decision.name in name]
 
 
-@pytest.mark.parametrize(
-    "named", ["tenant_*", "", "*", "tenant_birch/../tenant_cobalt", "../packets"]
-)
+@pytest.mark.parametrize("named", ["tenant_*", "", "*", "tenant_birch/../tenant_cobalt", "..", "/"])
 def test_a_tenant_is_named_and_never_matched(demo_home: Path, tmp_path: Path, named: str) -> None:
     out = tmp_path / "h"
     refused = type_command(demo_home, "packet", "export", "--tenant-id", named, "--out", str(out))

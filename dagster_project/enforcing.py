@@ -30,7 +30,7 @@ from ingest.payouts.stripe_rail import StripeRail
 from ingest.payouts.submit import enforce, settle_open
 from ingest.tables import TableSpec
 
-__all__ = ["enforce_pending", "verified_decision"]
+__all__ = ["enforce_pending", "payout_rail", "verified_decision"]
 
 PAYABLE: Final = ("release", "consumed")
 BUSY: Final = "enforcer_busy"
@@ -118,7 +118,7 @@ def _settle(session: Session, tenant_id: str, journal: Journal) -> list[Submissi
     livemode, account = binding_of(session.home.root)
     return settle_open(
         tenant_id,
-        rail=_rail(session, livemode, account),
+        rail=payout_rail(session, livemode, account),
         journal=journal,
         clock=session.clock,
         livemode=livemode,
@@ -133,7 +133,7 @@ def _enforce_one(
     document = verified_decision(session, tenant, path)
     rail = None
     if settings.payouts == "live":
-        rail = _rail(session, document.livemode, document.platform_account_id)
+        rail = payout_rail(session, document.livemode, document.platform_account_id)
     rechecks = Rechecks(
         session, path, document, verify=verified_decision, journal=journal, rail=rail
     )
@@ -198,7 +198,12 @@ def _refused(
     )
 
 
-def _rail(session: Session, livemode: bool, platform_account_id: str) -> StripeRail:
+def payout_rail(session: Session, livemode: bool, platform_account_id: str) -> StripeRail:
+    """The rail that payments go to, under the payouts' own key.
+
+    Raises:
+        PayoutRefused: There is no such key.
+    """
     rail = session.rail()
     if rail.payout_api_key is None:
         raise PayoutRefused(

@@ -19,6 +19,7 @@ __all__ = ["DEMO_API_KEY", "HomeMode", "PayoutMode", "Settings", "home_of", "rea
 
 HomeMode = Literal["demo", "test", "live"]
 PayoutMode = Literal["off", "dry-run", "live"]
+ScheduleMode = Literal["off", "hold", "return"]
 
 # Stripe allows an account four times what it allows one endpoint.
 OVERALL_FACTOR: Final = 4
@@ -48,6 +49,8 @@ class Settings:
         signing_key_passphrase: Opens that file when it is encrypted.
         payouts: `off`, `dry-run` or `live`.
         payout_api_key: Restricted key for creating transfers; required by `live`.
+        payout_schedules: `off`; `hold`: accounts under a hold get a manual payout schedule, and
+            their own back afterwards; `return`: all get their own back.
         log_origin: First line of the packet log's checkpoints, fixed at the first packet.
         decision_lifetime: How long a gate decision may authorise a payment.
         target: dbt target, `duckdb` or `spark`.
@@ -71,6 +74,7 @@ class Settings:
     signer: str | None = None
     payouts: PayoutMode = "off"
     payout_api_key: str | None = field(default=None, repr=False)
+    payout_schedules: ScheduleMode = "off"
     log_origin: str | None = None
     packet_inputs: str = "carried"
     decision_lifetime: timedelta = timedelta(minutes=30)
@@ -106,6 +110,7 @@ class Settings:
             signer=env.get("TIEOUT_SIGNER"),
             payouts=_payouts(env.get("TIEOUT_PAYOUTS", "off")),
             payout_api_key=env.get("TIEOUT_PAYOUT_API_KEY"),
+            payout_schedules=_schedules(env.get("TIEOUT_PAYOUT_SCHEDULES", "off")),
             log_origin=env.get("TIEOUT_LOG_ORIGIN"),
             packet_inputs=_one_of(
                 "TIEOUT_PACKET_INPUTS",
@@ -129,6 +134,12 @@ class Settings:
         return self.mode == "live"
 
     def _check_payouts(self) -> None:
+        if self.payout_schedules != "off" and self.payouts != "live":
+            raise SettingError(
+                got=f"TIEOUT_PAYOUT_SCHEDULES={self.payout_schedules} while payouts are not live",
+                expected="TIEOUT_PAYOUTS=live with its own key, which also changes schedules",
+                remedy="Set TIEOUT_PAYOUTS=live, or unset TIEOUT_PAYOUT_SCHEDULES",
+            )
         if self.payouts != "live" or self.mode == "demo":
             return
         if self.payout_api_key is None:
@@ -227,4 +238,10 @@ def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:
 def _payouts(text: str) -> PayoutMode:
     chosen = _one_of("TIEOUT_PAYOUTS", text, ("off", "dry-run", "live"))
     modes: dict[str, PayoutMode] = {"off": "off", "dry-run": "dry-run", "live": "live"}
+    return modes[chosen]
+
+
+def _schedules(text: str) -> ScheduleMode:
+    chosen = _one_of("TIEOUT_PAYOUT_SCHEDULES", text, ("off", "hold", "return"))
+    modes: dict[str, ScheduleMode] = {"off": "off", "hold": "hold", "return": "return"}
     return modes[chosen]

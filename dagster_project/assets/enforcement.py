@@ -11,7 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from dagster_project import deciding, enforcing
+from dagster_project import deciding, enforcing, holding_schedules
 from dagster_project.assets.packets import ISSUED_KEY
 from dagster_project.resources import Wiring
 
@@ -62,6 +62,8 @@ def enforcement_assets() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, wiring: dg.ResourceParam[Wiring]
     ) -> dg.MaterializeResult[None]:
         session = wiring.session(context.log.info)
+        for account_id, state in holding_schedules.hold_schedules(session).items():
+            context.log.info(f"payout schedule of {account_id}: {state}")
         results = enforcing.enforce_pending(session)
         counts = Counter(result.state for result in results)
         for result in results:

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 import stripe
 
 from ingest.payouts.rail import REJECTING_STATUSES, RailRejected, RailTransfer, RailUnclear
+from ingest.payouts.schedules import PayoutSchedule
 
 __all__ = [
     "AccountState",
@@ -30,6 +31,7 @@ __all__ = [
     "list_all",
     "movement_of",
     "read",
+    "schedule_of",
     "transfer_of",
 ]
 
@@ -175,6 +177,18 @@ def dispute_of(row: Any) -> str:
 def movement_of(row: Any) -> tuple[str, str]:
     """Id and reporting category of a balance transaction."""
     return _id(row.id, ""), exactly(row.reporting_category, str)
+
+
+def schedule_of(settings: Any) -> PayoutSchedule:
+    """The payout schedule of an account's balance settings."""
+    schedule = settings.payments.payouts.schedule
+    weekly = getattr(schedule, "weekly_payout_days", None) or []
+    monthly = getattr(schedule, "monthly_payout_days", None) or []
+    return PayoutSchedule(
+        interval=exactly(schedule.interval, str),
+        weekly_payout_days=tuple(exactly(day, str) for day in weekly),
+        monthly_payout_days=tuple(exactly(day, int) for day in monthly),
+    )
 
 
 def _moment(unix_seconds: object) -> datetime:

@@ -27,6 +27,7 @@ from ingest.payouts.rail import (
     RailUnclear,
     TransferIntent,
 )
+from ingest.payouts.schedules import PayoutSchedule
 from ingest.payouts.stripe_answers import (
     AccountState,
     account_state_of,
@@ -36,6 +37,7 @@ from ingest.payouts.stripe_answers import (
     list_all,
     movement_of,
     read,
+    schedule_of,
     transfer_of,
 )
 
@@ -189,6 +191,31 @@ class StripeRail:
             lambda row: row.transfer_id,
         )
         return tuple(rows)
+
+    # When an account's own balance is paid out.
+
+    def payout_schedule(self, account_id: str) -> PayoutSchedule:
+        """Return how the connected account's balance is paid out by itself."""
+        settings, _ = ask(
+            lambda: self._client.v1.balance_settings.retrieve({}, {"stripe_account": account_id})
+        )
+        return read(lambda: schedule_of(settings))
+
+    def set_payout_schedule(self, account_id: str, schedule: PayoutSchedule) -> None:
+        """Ask once for another schedule; an answer that shows another one is unclear."""
+        days: dict[str, Any] = {}
+        if schedule.weekly_payout_days:
+            days["weekly_payout_days"] = list(schedule.weekly_payout_days)
+        if schedule.monthly_payout_days:
+            days["monthly_payout_days"] = list(schedule.monthly_payout_days)
+        payouts: Any = {"schedule": {"interval": schedule.interval, **days}}
+        answer, _ = ask(
+            lambda: self._client.v1.balance_settings.update(
+                {"payments": {"payouts": payouts}}, {"stripe_account": account_id}
+            )
+        )
+        if read(lambda: schedule_of(answer)) != schedule:
+            raise RailUnclear("another_schedule")
 
 
 class _SingleRequest(stripe.RequestsClient):

@@ -110,6 +110,11 @@ def update_balance_settings(
     """Change balance settings; the payout interval also shows on the account object."""
     holder = books.holder(account)
     held = books.balance_settings[holder]
+    asked = payments.get("payouts", {}).get("schedule")
+    if asked is not None:
+        _set_schedule(held["payments"]["payouts"], asked)
+        payments = {**payments, "payouts": {**payments["payouts"]}}
+        del payments["payouts"]["schedule"]
     merge_deeply(held["payments"], payments)
     schedule = held["payments"]["payouts"]["schedule"]
     update_account(
@@ -119,3 +124,27 @@ def update_balance_settings(
         over={"settings": {"payouts": {"schedule": {"interval": schedule["interval"]}}}},
     )
     return show_balance_settings(books, holder)
+
+
+# Which days an interval takes; no other interval shows them.
+_DAYS = {"weekly": "weekly_payout_days", "monthly": "monthly_payout_days"}
+
+
+def _set_schedule(payouts: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    """Replace the schedule: its days are required by their interval and refused by any other."""
+    param = "payments[payouts][schedule]"
+    was = payouts["schedule"]
+    interval = asked.get("interval", was["interval"])
+    if interval not in ("manual", "daily", *_DAYS):
+        raise RailError(f"Invalid interval: {str(interval)[:20]}", param=f"{param}[interval]")
+    takes = _DAYS.get(interval)
+    given = {name for name in asked if name != "interval"}
+    if given - {takes}:
+        raise RailError(f"{interval} payouts take no {min(given - {takes})}", param=param)
+    if takes is None:
+        payouts["schedule"] = {"interval": interval}
+        return
+    days = asked.get(takes, was.get(takes))
+    if not days:
+        raise RailError(f"{interval} payouts need {takes}", param=f"{param}[{takes}]")
+    payouts["schedule"] = {"interval": interval, takes: list(days)}

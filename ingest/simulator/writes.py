@@ -303,6 +303,9 @@ def _typed(value: Any) -> Any:
     made = {}
     for name, held in value.items():
         convert = _TYPES.get(name)
+        if name == "monthly_payout_days":
+            made[name] = [_day(text) for text in held]
+            continue
         if convert is None or not isinstance(held, str):
             made[name] = _typed(held)
             continue
@@ -311,3 +314,9 @@ def _typed(value: Any) -> Any:
         except ValueError as error:
             raise RailError(f"Invalid value: {name}", param=name) from error
     return made
+
+
+def _day(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 31:
+        raise RailError("Invalid day of the month", param="monthly_payout_days")
+    return int(text)

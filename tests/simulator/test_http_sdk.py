@@ -206,6 +206,34 @@ def test_reversals_refunds_payouts_topups_and_settings_work(
     assert rail.check_invariants() == []
 
 
+def test_a_payout_schedule_shows_the_days_of_its_interval_and_takes_no_others(
+    client: stripe.StripeClient,
+) -> None:
+    def change(**schedule: Any) -> Any:
+        given: Any = {"payments": {"payouts": {"schedule": schedule}}}
+        seller: Any = {"stripe_account": "acct_1Seller"}
+        return client.v1.balance_settings.update(given, seller).to_dict()["payments"]["payouts"]
+
+    assert change(interval="weekly", weekly_payout_days=["monday"])["schedule"] == {
+        "interval": "weekly",
+        "weekly_payout_days": ["monday"],
+    }
+    assert change(interval="monthly", monthly_payout_days=[1, 31])["schedule"] == {
+        "interval": "monthly",
+        "monthly_payout_days": [1, 31],
+    }
+    assert change(interval="manual")["schedule"] == {"interval": "manual"}
+    for refused in (
+        {"interval": "hourly"},
+        {"interval": "weekly"},
+        {"interval": "daily", "weekly_payout_days": ["monday"]},
+        {"interval": "monthly", "monthly_payout_days": [32]},
+    ):
+        with pytest.raises(stripe.InvalidRequestError):
+            change(**refused)
+    assert change()["schedule"] == {"interval": "manual"}
+
+
 def test_a_charged_back_charge_is_not_refundable(rail: Rail, client: stripe.StripeClient) -> None:
     charge = rail.create_charge(1_000, at=day(1))
     rail.open_dispute(charge["id"], at=day(5))

@@ -43,6 +43,8 @@ def test_real_rail_and_invented_receipts_never_mix(tmp_path: Path, given: dict[s
     ("name", "value"),
     [
         ("TIEOUT_PAYOUTS", "yes"),
+        ("TIEOUT_PAYOUT_SCHEDULES", "on"),
+        ("TIEOUT_PAYOUT_SCHEDULES", "hold"),
         ("TIEOUT_TARGET", "oracle"),
         ("TIEOUT_STRIPE_READS_PER_SECOND", "-1"),
         ("TIEOUT_STRIPE_READS_PER_SECOND", "0"),

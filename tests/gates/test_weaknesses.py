@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from tests.gates.conftest import Warehouse
 from tests.gates.identities import iso
@@ -62,9 +65,16 @@ def weak_spots(world: World) -> None:
     closed.pay()
     bound = Partner(world, "t_late_binding")
     bound.operation(bound.pay(), 8000, "initiated", metadata={"payoutArtifactHash": "0" * 64})
+    elsewhere: dict[str, dict[str, Any]] = {
+        "t_destination_ref": {"counterpartyRef": "stripe_connect:acct_elsewhere"},
+        "t_destination_account": {"metadata": {"stripeConnectAccountId": "acct_elsewhere"}},
+    }
+    for tenant, named in elsewhere.items():
+        sent = Partner(world, tenant)
+        sent.operation(sent.pay(), 8000, "initiated", **named)
     replayed = Partner(world, "t_w13", controls={"dailyPayoutLimitCents": 8000})
-    at = iso(AS_OF - timedelta(hours=3))
-    replayed.operation(replayed.pay(), 8000, "initiated", initiatedAt=at)
+    asked = iso(AS_OF - timedelta(hours=3))
+    replayed.operation(replayed.pay(), 8000, "initiated", initiatedAt=asked)
     for tenant in ("t_claim_a", "t_claim_b"):
         claimant = Partner(world, tenant, account={"accountId": "acct_claimed_twice"})
         claimant.pay()
@@ -160,6 +170,16 @@ def test_an_operation_over_another_artifact_is_not_paid(warehouse: Warehouse) ->
     assert condition["holds"]
     assert condition["observed"] == "artifact_hash_mismatch"
     assert condition["original_code"] == "MONEY_RAIL_PAYOUT_BINDING_MISMATCH"
+
+
+@pytest.mark.parametrize("tenant", ["t_destination_ref", "t_destination_account"])
+def test_an_operation_to_another_destination_than_the_partys_is_not_paid(
+    warehouse: Warehouse, tenant: str
+) -> None:
+    assert warehouse.held(tenant) == {"DESTINATION_MISMATCH"}
+    condition = warehouse.condition(tenant, "DESTINATION_MISMATCH")
+    assert condition["observed"].removeprefix("stripe_connect:") == "acct_elsewhere"
+    assert condition["threshold"] == f"acct_{tenant}_pa"
 
 
 def test_an_account_that_two_tenants_claim_receives_nothing(warehouse: Warehouse) -> None:

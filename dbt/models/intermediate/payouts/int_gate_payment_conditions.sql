@@ -60,13 +60,11 @@ with joined as (
 named as (
     select
         *,
-        coalesce(destination_ref, 'stripe_connect:' || destination_account_id) not in (destination_account_id, 'stripe_connect:' || destination_account_id)
-        or coalesce(operation_account_id, destination_account_id) <> destination_account_id
-        or (
-            operation_ref like 'stripe_connect:%'
-            and operation_ref <> 'stripe_connect:' || destination_account_id
-        )
-        or is_pinned_elsewhere as is_destination_wrong
+        case
+            when destination_ref not in (destination_account_id, 'stripe_connect:' || destination_account_id) then destination_ref
+            when operation_account_id <> destination_account_id then operation_account_id
+            when operation_ref like 'stripe_connect:%' and operation_ref <> 'stripe_connect:' || destination_account_id then operation_ref
+        end as wrong_destination
     from joined
 ),
 
@@ -80,8 +78,8 @@ final as (
     ('DESTINATION_CHANGED', 'not is_proven and as_of < ' ~ add_minutes('mapped_at', 'destination_hold_minutes'),
         "case when is_proven then 'paid before' else coalesce(cast(mapped_at as " ~ dbt.type_string() ~ "), 'unknown') end", 'destination_hold_minutes', 'connect accounts'),
     ('PAYOUT_BINDING_MISMATCH', 'binding_error is not null', "coalesce(binding_error, 'bound')", "'bound'", 'payout links'),
-    ('DESTINATION_MISMATCH', 'destination_account_id is not null and coalesce(is_destination_wrong, false)',
-        "case when is_pinned_elsewhere then 'operators pinned another' else coalesce(destination_ref, operation_account_id, operation_ref, 'none') end", "coalesce(destination_account_id, 'absent')", 'payout instruction'),
+    ('DESTINATION_MISMATCH', 'destination_account_id is not null and (wrong_destination is not null or coalesce(is_pinned_elsewhere, false))',
+        "case when is_pinned_elsewhere then 'operators pinned another' else coalesce(wrong_destination, destination_ref, operation_account_id, operation_ref, 'none') end", "coalesce(destination_account_id, 'absent')", 'payout instruction'),
     ('SUPERSEDED_INSTRUCTION', 'rivals > 0', "coalesce(first_rival_key, 'none')", "'none'", 'payout instructions'),
     ('SUBMISSION_UNRESOLVED', 'is_unresolved', "coalesce(submission_state, 'none')", "'resolved'", 'payout journal'),
     ('ALREADY_PAID', 'is_paid', "coalesce(transfer_id, submission_state, operation_state, 'no')", "'no'", 'operation, journal and rail'),

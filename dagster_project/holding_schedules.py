@@ -3,8 +3,9 @@
 Belongs here: reading the holds off the newest signed decisions. Does not belong here: the change of
 a schedule and its book (`ingest.payouts.schedules`), or any judgement of a payout (dbt decided).
 
-Off unless TIEOUT_PAYOUT_SCHEDULES says otherwise. A tenant whose newest decision does not verify
-gets nothing back: that a hold ended must be as certain as that it began.
+Off unless TIEOUT_PAYOUT_SCHEDULES says otherwise. A tenant whose newest decision does not verify,
+or rests on evidence that is not whole, gets nothing back: that a hold ended must be as certain as
+that it began.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ HOLDING_CODES: Final = frozenset(
         "DESTINATION_MISMATCH",
     }
 )
+# Under these, a decision that names no debt does not say that there is none.
+UNSURE_CODES: Final = frozenset({"EVIDENCE_INCOMPLETE", "EVIDENCE_STALE", "EVIDENCE_UNVERIFIED"})
 
 
 def hold_schedules(session: Session) -> dict[str, str]:
@@ -54,12 +57,13 @@ def hold_schedules(session: Session) -> dict[str, str]:
     held, certain = _holds(session)
     book = ScheduleBook(session.home.root)
     if asked == "return":
-        held, certain = {}, certain | {row.tenant_id for row in book.last().values()}
+        held = {}
+        certain.update(tenant for row in book.last().values() for tenant in row.tenants)
     if not held and not book.last():
         return {}
     livemode, account = binding_of(session.home.root)
     return keep_schedules(
-        held,
+        {account_id: frozenset(tenants) for account_id, tenants in held.items()},
         certain_tenants=frozenset(certain),
         rail=payout_rail(session, livemode, account),
         book=book,
@@ -67,9 +71,9 @@ def hold_schedules(session: Session) -> dict[str, str]:
     )
 
 
-def _holds(session: Session) -> tuple[dict[str, str], set[str]]:
-    """Tenant by account under a hold, and the tenants whose decision could be read."""
-    held: dict[str, str] = {}
+def _holds(session: Session) -> tuple[dict[str, set[str]], set[str]]:
+    """Tenants by account under a hold, and tenants whose decision can be read and is whole."""
+    held: dict[str, set[str]] = {}
     certain: set[str] = set()
     for due in newest_decisions(session.home):
         if due.path is None:
@@ -84,9 +88,10 @@ def _holds(session: Session) -> tuple[dict[str, str], set[str]]:
         except TieoutError:
             # Enforcement says why; here it only means that nothing is known of this tenant.
             continue
-        certain.add(due.tenant_id)
+        if not any(UNSURE_CODES & set(payout.codes) for payout in document.payouts):
+            certain.add(due.tenant_id)
         for payout in document.payouts:
             account_id = payout.destination_account_id
             if account_id and payout.decision == "hold" and HOLDING_CODES & set(payout.codes):
-                held[account_id] = due.tenant_id
+                held.setdefault(account_id, set()).add(due.tenant_id)
     return held, certain

@@ -6,8 +6,9 @@ decisions), or HTTP.
 
 An account's own schedule is on disk before the call that replaces it, so that no death between
 reading and replacing loses it. What the rail shows decides what a death left behind: manual means
-the call was heard. A schedule that is not manual although we set it was changed by somebody who
-knows better: it is left alone until the hold has ended.
+the call was heard. A call without an answer is made again under its own idempotency key, so that a
+rail that heard it does nothing more. A schedule that is not manual although we set it was changed
+by somebody who knows better: it is left alone until the hold has ended.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
+from uuid import uuid4
 
 from ingest.errors import JournalError, PayoutRefused
 from ingest.payouts import durable
@@ -55,7 +57,9 @@ class ScheduleRail(Protocol):
 
     def payout_schedule(self, account_id: str) -> PayoutSchedule: ...
 
-    def set_payout_schedule(self, account_id: str, schedule: PayoutSchedule) -> None: ...
+    def set_payout_schedule(
+        self, account_id: str, schedule: PayoutSchedule, idempotency_key: str
+    ) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,18 @@ class ScheduleRow:
     """One line of the book.
 
     Attributes:
-        tenant_id: Whose decision holds the account.
+        tenants: Whose decisions hold the account; it gets its schedule back when none is left.
         state: `taking` (about to be set to manual), `held`, `left` (changed by others during the
             hold), `returning` (about to be given back) or `returned` (nothing is owed).
         own: What to give back.
+        key: Idempotency key of the request that `taking` and `returning` announce.
     """
 
     account_id: str
-    tenant_id: str
+    tenants: tuple[str, ...]
     state: str
     own: PayoutSchedule
+    key: str
     at: datetime
 
 
@@ -124,7 +130,7 @@ class ScheduleBook:
 
 
 def keep_schedules(
-    held: Mapping[str, str],
+    held: Mapping[str, frozenset[str]],
     *,
     certain_tenants: frozenset[str],
     rail: ScheduleRail,
@@ -134,9 +140,9 @@ def keep_schedules(
     """Set accounts under a hold to manual, and give back the schedules of those no longer held.
 
     Args:
-        held: Tenant whose decision holds the account, by account.
-        certain_tenants: Tenants whose holds are known to be all in `held`; an account of any other
-            keeps what it has.
+        held: Tenants whose decisions hold the account, by account.
+        certain_tenants: Tenants whose holds are known to be all in `held`; an account that any
+            other was holding keeps what it has.
 
     Returns:
         What came of each account: a state of the book, `own` (manual by itself: nothing to do),
@@ -151,11 +157,18 @@ def keep_schedules(
         last = book.last()
         for account_id in sorted(held.keys() | last.keys()):
             before = last.get(account_id)
-            step = _Step(account_id, before, rail, book, clock)
+            if before is not None and before.state == "returned":
+                before = None
+            holders = held.get(account_id, frozenset())
+            if before is not None:
+                holders |= frozenset(before.tenants) - certain_tenants
+            step = _Step(account_id, tuple(sorted(holders)), before, rail, book, clock)
             try:
                 if account_id in held:
-                    results[account_id] = step.hold(held[account_id])
-                elif before and before.state != "returned" and before.tenant_id in certain_tenants:
+                    results[account_id] = step.hold()
+                elif before is not None and holders:
+                    step.keep(before)
+                elif before is not None:
                     results[account_id] = step.give_back(before)
             except (RailRejected, RailUnclear):
                 results[account_id] = "unclear"
@@ -164,56 +177,75 @@ def keep_schedules(
 
 @dataclass(frozen=True)
 class _Step:
-    """One account's turn in a pass."""
+    """One account's turn in a pass; `before` is None where nothing is owed to it."""
 
     account_id: str
+    tenants: tuple[str, ...]
     before: ScheduleRow | None
     rail: ScheduleRail
     book: ScheduleBook
     clock: Callable[[], datetime]
 
-    def hold(self, tenant_id: str) -> str:
+    def hold(self) -> str:
         before = self.before
         if before is not None and before.state == "left":
-            return "left"
-        current = self.rail.payout_schedule(self.account_id)
-        self.book.checkpoint("schedule.read")
-        is_ours = before is not None and before.state != "returned"
+            return self.keep(before)
+        current = self._shown()
         if current.is_manual:
-            if before is None or not is_ours:
+            if before is None:
                 return "own"
-            return (
-                "held"
-                if before.state == "held"
-                else self._record("held", before.tenant_id, before.own)
-            )
+            return self.keep(before) if before.state == "held" else self._record("held", before.own)
         if before is not None and before.state == "held":
-            return self._record("left", before.tenant_id, before.own)
-        self._record("taking", tenant_id, current)
+            return self._record("left", before.own)
+        is_again = before is not None and before.state == "taking"
+        key = before.key if before is not None and is_again else _new_key()
+        if before is None or not is_again or before.own != current:
+            self._record("taking", current, key)
         self.book.checkpoint("schedule.taking")
-        self.rail.set_payout_schedule(self.account_id, PayoutSchedule(MANUAL))
+        self.rail.set_payout_schedule(self.account_id, PayoutSchedule(MANUAL), key)
         self.book.checkpoint("schedule.taken")
-        return self._record("held", tenant_id, current)
+        # The first try may have been heard, and undone by somebody since.
+        if is_again and not self._shown().is_manual:
+            return self._record("left", current)
+        return self._record("held", current)
+
+    def keep(self, before: ScheduleRow) -> str:
+        """The same state, under the tenants that hold it now."""
+        if before.tenants != self.tenants:
+            self._record(before.state, before.own, before.key)
+        return before.state
 
     def give_back(self, before: ScheduleRow) -> str:
         if before.state == "left":
-            return self._record("returned", before.tenant_id, before.own)
-        current = self.rail.payout_schedule(self.account_id)
-        self.book.checkpoint("schedule.read")
+            return self._record("returned", before.own)
+        current = self._shown()
         if not current.is_manual:
             # Never heard, given back by a pass that died, or changed by others: theirs stays.
             if before.state == "taking" and self.clock() - before.at < LATEST_ARRIVAL:
                 return "waiting"
-            return self._record("returned", before.tenant_id, before.own)
-        self._record("returning", before.tenant_id, before.own)
+            return self._record("returned", before.own)
+        key = before.key
+        if before.state != "returning":
+            key = _new_key()
+            self._record("returning", before.own, key)
         self.book.checkpoint("schedule.returning")
-        self.rail.set_payout_schedule(self.account_id, before.own)
+        self.rail.set_payout_schedule(self.account_id, before.own, key)
         self.book.checkpoint("schedule.given")
-        return self._record("returned", before.tenant_id, before.own)
+        return self._record("returned", before.own)
 
-    def _record(self, state: str, tenant_id: str, own: PayoutSchedule) -> str:
-        self.book.record(ScheduleRow(self.account_id, tenant_id, state, own, self.clock()))
+    def _shown(self) -> PayoutSchedule:
+        schedule = self.rail.payout_schedule(self.account_id)
+        self.book.checkpoint("schedule.read")
+        return schedule
+
+    def _record(self, state: str, own: PayoutSchedule, key: str = "") -> str:
+        at = self.clock()
+        self.book.record(ScheduleRow(self.account_id, self.tenants, state, own, key, at))
         return state
+
+
+def _new_key() -> str:
+    return f"tieout_schedule_{uuid4().hex}"
 
 
 def _decode(body: Mapping[str, Any]) -> ScheduleRow:
@@ -223,13 +255,14 @@ def _decode(body: Mapping[str, Any]) -> ScheduleRow:
             raise ValueError(body["state"])
         return ScheduleRow(
             account_id=str(body["account_id"]),
-            tenant_id=str(body["tenant_id"]),
+            tenants=tuple(map(str, body["tenants"])),
             state=str(body["state"]),
             own=PayoutSchedule(
                 str(own["interval"]),
                 tuple(own["weekly_payout_days"]),
                 tuple(own["monthly_payout_days"]),
             ),
+            key=str(body["key"]),
             at=datetime.fromisoformat(body["at"]),
         )
     except (ValueError, TypeError, KeyError):

@@ -201,7 +201,9 @@ class StripeRail:
         )
         return read(lambda: schedule_of(settings))
 
-    def set_payout_schedule(self, account_id: str, schedule: PayoutSchedule) -> None:
+    def set_payout_schedule(
+        self, account_id: str, schedule: PayoutSchedule, idempotency_key: str
+    ) -> None:
         """Ask once for another schedule; an answer that shows another one is unclear."""
         days: dict[str, Any] = {}
         if schedule.weekly_payout_days:
@@ -211,7 +213,8 @@ class StripeRail:
         payouts: Any = {"schedule": {"interval": schedule.interval, **days}}
         answer, _ = ask(
             lambda: self._client.v1.balance_settings.update(
-                {"payments": {"payouts": payouts}}, {"stripe_account": account_id}
+                {"payments": {"payouts": payouts}},
+                {"stripe_account": account_id, "idempotency_key": idempotency_key},
             )
         )
         if read(lambda: schedule_of(answer)) != schedule:

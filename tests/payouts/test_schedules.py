@@ -28,11 +28,14 @@ class Schedules:
         self.faults: list[str] = []
         self.late: list[tuple[str, PayoutSchedule]] = []
         self.asked: list[PayoutSchedule] = []
+        self.heard: set[str] = set()
 
     def payout_schedule(self, account_id: str) -> PayoutSchedule:
         return self.now[account_id]
 
-    def set_payout_schedule(self, account_id: str, schedule: PayoutSchedule) -> None:
+    def set_payout_schedule(
+        self, account_id: str, schedule: PayoutSchedule, idempotency_key: str
+    ) -> None:
         self.asked.append(schedule)
         fault = self.faults.pop(0) if self.faults else None
         if fault == "rejected":
@@ -40,7 +43,9 @@ class Schedules:
         if fault == "late":
             self.late.append((account_id, schedule))
             raise RailUnclear("connection")
-        self.now[account_id] = schedule
+        if idempotency_key not in self.heard:
+            self.heard.add(idempotency_key)
+            self.now[account_id] = schedule
         if fault == "cut_after":
             raise RailUnclear("connection")
 
@@ -52,6 +57,16 @@ class Office:
         self.home, self.rail, self.clock = home, Schedules(), Clock(START)
         self.steps: list[str] = []
 
+    def keep_for(self, *holding: str, certain: tuple[str, ...]) -> str | None:
+        """One pass in which these tenants hold the account, and of these all holds are known."""
+        return keep_schedules(
+            {ACCOUNT: frozenset(holding)} if holding else {},
+            certain_tenants=frozenset(certain),
+            rail=self.rail,
+            book=ScheduleBook(self.home),
+            clock=self.clock,
+        ).get(ACCOUNT)
+
     def keep(self, *, held: bool, certain: bool = True, dies_at: int = 0) -> str | None:
         """One pass; the process dies at a step, counted from 1."""
         self.steps = []
@@ -62,7 +77,7 @@ class Office:
                 raise Crash(name)
 
         return keep_schedules(
-            {ACCOUNT: "t1"} if held else {},
+            {ACCOUNT: frozenset({"t1"})} if held else {},
             certain_tenants=frozenset({"t1"} if certain else ()),
             rail=self.rail,
             book=ScheduleBook(self.home, step),
@@ -197,6 +212,27 @@ def test_a_request_that_is_heard_late_leaves_no_account_manual(office: Office) -
     assert office.keep(held=False) == "waiting"
     office.rail.now.update(office.rail.late)
     assert office.keep(held=False) == "returned"
+    assert office.shown == OWN
+
+
+def test_an_account_that_two_tenants_hold_comes_back_when_neither_does(office: Office) -> None:
+    assert office.keep_for("t1", "t2", certain=("t1", "t2")) == "held"
+    # One lets go while the other's decision cannot be read, then the other way round.
+    assert office.keep_for(certain=("t1",)) is None
+    assert office.shown == HELD_MANUAL
+    assert office.keep_for("t1", certain=("t1",)) == "held"
+    assert office.keep_for("t1", certain=("t1", "t2")) == "held"
+    assert office.keep_for(certain=("t2",)) is None
+    assert office.shown == HELD_MANUAL
+    assert office.keep_for(certain=("t1",)) == "returned"
+    assert office.shown == OWN
+
+
+def test_what_was_undone_after_a_lost_answer_is_not_done_again(office: Office) -> None:
+    office.rail.faults = ["cut_after"]
+    assert office.keep(held=True) == "unclear"
+    office.rail.now[ACCOUNT] = OWN
+    assert office.keep(held=True) == "left"
     assert office.shown == OWN
 
 

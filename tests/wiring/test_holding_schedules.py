@@ -86,6 +86,17 @@ def test_an_expired_or_forged_decision_gives_nothing_back(switched_on: Office) -
     assert schedule(switched_on) == MANUAL
 
 
+@pytest.mark.parametrize("code", ["EVIDENCE_STALE", "EVIDENCE_INCOMPLETE", "EVIDENCE_UNVERIFIED"])
+def test_a_decision_on_evidence_that_is_not_whole_ends_no_hold(
+    switched_on: Office, code: str
+) -> None:
+    decide(switched_on, "NEGATIVE_BALANCE_PAYOUT_HOLD")
+    assert decide(switched_on, code) == {}
+    assert schedule(switched_on) == MANUAL
+    assert decide(switched_on, "ALREADY_PAID") == {SELLER: "returned"}
+    assert schedule(switched_on) == WEEKLY
+
+
 def test_all_get_their_own_back_when_schedules_are_to_be_returned(switched_on: Office) -> None:
     decide(switched_on, "OPEN_BREAK")
     switch(switched_on, "return")

@@ -218,6 +218,20 @@ def check_life(key: TrustedKey, trusted_time: int | None, now: datetime | None =
         raise Refusal("key_outside_validity", f"got key {key.keyid} before its window opens")
 
 
+def life_gaps(
+    keys: Iterable[TrustedKey], trusted_time: int | None, now: datetime | None
+) -> list[str]:
+    """What an accepted signature leaves open: a packet of that time and one of today look alike."""
+    if trusted_time is not None or now is None:
+        return []
+    return [
+        f"that {key.keyid} signed before its window ended: no trusted time says so, and whoever"
+        " holds the key can still sign"
+        for key in keys
+        if now.timestamp() >= key.valid_until
+    ]
+
+
 def check_life_now(key: TrustedKey, now: datetime) -> None:
     """Refuse a signer that is not active at the verifier's own clock.
 

@@ -39,7 +39,7 @@ from evidence.build import (
 )
 from evidence.content import Content, whole
 from evidence.errors import Refusal, show
-from evidence.trust import USE_PACKET, TrustedKey, TrustFile, check_life
+from evidence.trust import USE_PACKET, TrustedKey, TrustFile, check_life, life_gaps
 
 _MAX_CLOCK_SKEW_SECONDS = 300
 _MAX_SUMS_BYTES = 2 << 20
@@ -133,6 +133,7 @@ class _Verification:
         time = None if position is None else position.trusted_time
         for key in signers:
             check_life(key, time, self._now)
+        self.gaps += life_gaps(signers, time, self._now)
         self._digests(stated.subjects)
         run = self._run_document(stated)
         planned = self._plan()

@@ -137,6 +137,20 @@ def test_attack_67b_key_whose_window_has_not_opened(forge) -> None:
     assert forge.refusal(forge.files(), trust=forge.trust(keys=[key])) == "key_outside_validity"
 
 
+def test_a_key_whose_window_is_over_is_told_where_no_trusted_time_dates_the_signature(
+    forge,
+) -> None:
+    """A packet of that time and one forged today with the old key look alike."""
+    end = int(forge.now.timestamp())
+    for until, told in ((end, True), (end + 1, False)):
+        trust = forge.trust(keys=[forge.trusted(forge.signer, until=until)])
+        gaps = forge.verify(forge.files(), trust=trust).not_proven
+        assert any("before its window ended" in gap for gap in gaps) is told
+    trust = forge.trust(keys=[forge.trusted(forge.signer, until=forge.witness_time + 1)])
+    gaps = forge.verify(forge.logged(), trust=trust).not_proven
+    assert not any("before its window ended" in gap for gap in gaps)
+
+
 def test_attack_68_key_of_another_tenant(forge) -> None:
     key = forge.trusted(forge.signer, tenants=["t2", "t10"])
     assert forge.refusal(forge.files(), trust=forge.trust(keys=[key])) == "untrusted_key"

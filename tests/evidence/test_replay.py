@@ -14,6 +14,7 @@ import pytest
 from evidence import build, cli, plan, replay
 from evidence.errors import Refusal
 from evidence.replay import Limits, computed
+from evidence.tables import read_entries
 
 TABLES = (
     "exposure_rollforward",
@@ -209,6 +210,42 @@ def test_a_statement_that_never_ends_is_stopped(honest) -> None:
         pass
     assert caught.value.code == "replay_limits"
     assert time.monotonic() - started < 30
+
+
+def test_time_that_runs_out_between_two_statements_stops_the_next(honest, monkeypatch) -> None:
+    """An engine forgets an interrupt that finds it idle; a packet must not be able to use that."""
+    source = "work.staging.stg_reconciliation_drift"
+    endless = (
+        f"with recursive n as (select 1 as i from {source} union all select i + 1 from n)"
+        " select max(i) as tenant_id from n"
+    )
+    files = honest(reconciliation_runs=endless)
+    judged = replay.check_sql
+
+    def slowly(db, sql: str, known, name: str) -> None:
+        judged(db, sql, known, name)
+        if name == RUNS_SQL:
+            time.sleep(1)
+
+    monkeypatch.setattr(replay, "check_sql", slowly)
+    started = time.monotonic()
+    with pytest.raises(Refusal) as caught, computed(files, read(files), Limits(512, 0.7)):
+        pass
+    assert caught.value.code == "replay_limits"
+    assert time.monotonic() - started < 30
+
+
+def test_time_that_runs_out_outside_the_engine_is_noticed(honest) -> None:
+    files = honest()
+    with pytest.raises(Refusal) as caught, computed(files, read(files), Limits(512, 0)):
+        pass
+    assert caught.value.code == "replay_limits"
+    entries = read_entries(files[build.TABLES_FILE])
+    with computed(files, read(files), Limits(512, 2)) as again:
+        time.sleep(2.1)
+        with pytest.raises(Refusal) as caught:
+            again.compare("t1", "2026-10", entries, files)
+    assert caught.value.code == "replay_limits"
 
 
 def test_a_statement_that_fills_the_memory_is_stopped(honest) -> None:

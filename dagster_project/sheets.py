@@ -4,9 +4,9 @@ Belongs here: the columns, the CSV with cells that no spreadsheet takes for a fo
 a sheet to the acts it asks for. Does not belong here: signing or writing those acts
 (`cli_triage.py`), the cells of an Excel workbook (`workbooks.py`).
 
-A sheet is taken as a whole or not at all. A row counts only if nobody has touched its break since
-the sheet was written: `triage_seq` says which line was the newest then, and the difference shown is
-still the published one.
+A sheet is taken as a whole or not at all. A row that changes something counts only if nobody has
+touched its break since the sheet was written: `triage_seq` says which line was the newest then. The
+difference that any row shows is still the published one.
 """
 
 from __future__ import annotations
@@ -109,7 +109,12 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _unreadable(type(error).__name__) from None
+        raise SheetRefused(
+            got=f"no sheet that can be read: {error.strerror}",
+            expected="a sheet that `tieout triage export` wrote",
+            remedy="Correct the path and import again; nothing was applied",
+            code="sheet_unreadable",
+        ) from None
     if len(data) > MAX_BYTES:
         raise _unreadable(f"more than {MAX_BYTES} bytes")
     lines = _workbook_lines(data) if data.startswith(_ZIP) else _csv_lines(data)
@@ -164,8 +169,6 @@ def _row(
     seen.add(said["break_id"])
     if said["tenant_id"] != row["tenant_id"]:
         return "the break is another tenant's", None
-    if said["triage_seq"] != str(newest.get(said["break_id"], 0)):
-        return "somebody changed it since this sheet was written; run, and export again", None
     for name in _SUBJECT:
         if said[name] != _plain(_cell(row[name])):
             return (
@@ -178,11 +181,13 @@ def _row(
             return "due_at is no ISO 8601 time such as 2026-12-31T17:00:00Z", None
         said["due_at"] = due
     changed = {name: said[name] for name in _EDITABLE if said[name] != _plain(_cell(row[name]))}
+    if not changed:
+        return None, None
+    if said["triage_seq"] != str(newest.get(said["break_id"], 0)):
+        return "somebody changed it since this sheet was written; run, and export again", None
     for name, value in changed.items():
         if not value:
             return f"{name} was emptied; a sheet can change it but not take it away", None
-    if not changed:
-        return None, None
     if "resolution" in changed and "triage_status" not in changed:
         changed["triage_status"] = said["triage_status"]
     act = {

@@ -95,6 +95,19 @@ def test_a_filled_in_sheet_asks_for_what_changed(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_left_alone_asks_for_nothing_though_somebody_else_touched_its_break(
+    tmp_path: Path,
+) -> None:
+    path = filled(tmp_path, ("brk_1", {"owner": "ann"}))
+    acts = acts_of_sheet(path, QUEUE, {"brk_2": 9})
+    assert [act["break_id"] for act in acts] == ["brk_1"]
+
+
+def test_a_path_to_nothing_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(SheetRefused, match="No such file"):
+        read(tmp_path / "nowhere.csv")
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula_and_it_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     sheet = sheet_of([row("brk_1", owner=text)])
@@ -119,7 +132,7 @@ def test_a_byte_order_mark_of_a_spreadsheet_is_taken(tmp_path: Path) -> None:
     [
         ({"break_id": "brk_9"}, "no open break"),
         ({"tenant_id": "t_2"}, "another tenant's"),
-        ({"triage_seq": "1"}, "since this sheet was written"),
+        ({"triage_seq": "1", "owner": "ann"}, "since this sheet was written"),
         ({"drift_cents": "-400"}, "drift_cents is not -500"),
         ({"reason_code": "TIMING"}, "reason_code is not MISSING_EXTERNAL"),
         ({"currency": "EUR"}, "currency is not USD"),
@@ -241,7 +254,7 @@ def test_no_cell_of_a_workbook_is_a_formula(tmp_path: Path, text: str) -> None:
         ({"drift_cents": -400}, "drift_cents is not -500"),
         ({"break_id": "brk_2"}, "line 3: the same break a second time"),
         ({"break_id": "brk_9"}, "line 2: no open break"),
-        ({"triage_seq": 4}, "since this sheet was written"),
+        ({"triage_seq": 4, "owner": "ann"}, "since this sheet was written"),
     ],
 )
 def test_a_bad_cell_of_a_workbook_is_named_and_nothing_is_applied(

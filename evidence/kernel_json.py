@@ -116,6 +116,9 @@ def read_slow(line: bytes) -> Document:
     except RecursionError:
         raise Refusal("json_too_deep", f"got nesting deeper than {MAX_DEPTH}") from None
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            detail = "got a byte order mark before the JSON, expected UTF-8 without one"
+            raise Refusal("json_syntax", detail) from None
         raise Refusal(
             "json_syntax", f"got no JSON value at character {error.pos} of {len(text)}"
         ) from None

@@ -214,3 +214,9 @@ def test_an_unknown_type_is_refused() -> None:
     with pytest.raises(Refusal) as refusal:
         KernelArtifacts().verify("secrets", b"{}")
     assert refusal.value.code == "artifact_type"
+
+
+def test_a_byte_order_mark_is_named_and_not_called_a_torn_line() -> None:
+    with pytest.raises(Refusal, match="byte order mark") as caught:
+        kernel_json.read(b'\xef\xbb\xbf{"a":1}')
+    assert caught.value.code == "json_syntax"

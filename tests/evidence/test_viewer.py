@@ -17,6 +17,7 @@ from evidence import build, canonical, findings
 from evidence.decision import DecidedPayout, DecisionSpec, build_decision
 from evidence.errors import Refusal
 from evidence.viewer import viewer_html
+from tests.evidence.test_kernel_packet import carrying
 
 CHROMIUM = Path("/usr/bin/chromium")
 WAIT_MILLISECONDS = 30_000
@@ -220,6 +221,20 @@ def test_a_bare_public_key_is_trust_enough_and_the_gap_is_told(forge, page) -> N
     assert "append-only log: the trust names none" in page.text()
     other = public_key_pem(forge.attacker.public_key).encode()
     assert page.open(forge.pack(forge.files()), other) == "untrusted_key"
+
+
+@pytest.mark.slow
+def test_what_the_page_leaves_open_is_told(forge, page) -> None:
+    ended = "signed before its window ended"
+    kernel = "kernel's own documents"
+    assert page.open(forge.pack(forge.files()), trust_of(forge, log=None)) == "accepted"
+    assert ended not in page.text()
+    assert kernel not in page.text()
+    old = forge.trust_document(keys=[forge.trusted(forge.signer, until=forge.witness_time)])
+    packet = forge.pack(carrying(forge))
+    assert page.open(packet, json.dumps(old | {"log": None}).encode()) == "accepted"
+    assert ended in page.text()
+    assert kernel in page.text()
 
 
 @pytest.mark.slow

@@ -41,12 +41,7 @@
                 and batches.table_name = '{{ table_name }}'
     ),
 
-    repeated_hashes as (
-        select {{ key_hash(key) }} as key_hash
-        from pinned
-        group by {{ key_hash(key) }}
-        having count(*) > 1
-    ),
+    {{ repeated_hashes('pinned', key) }},
 
     single as (
         select
@@ -128,12 +123,7 @@
         {%- endif %}
     ),
 
-    repeated_hashes as (
-        select {{ key_hash(key) }} as key_hash
-        from pinned
-        group by {{ key_hash(key) }}
-        having count(*) > 1
-    ),
+    {{ repeated_hashes('pinned', key) }},
 
     single as (
         select

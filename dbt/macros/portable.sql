@@ -150,6 +150,23 @@
     xxhash64({% for column in columns %}{{ relation ~ '.' if relation }}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
 
+{#- CTEs that end in `repeated_hashes`: hashes of the keys of a relation that stand more than once. Few do, so whatever
+    ranks or adds up need look at theirs alone. -#}
+{% macro repeated_hashes(relation, key, condition='true') %}
+    hashed as (
+        select {{ key_hash(key) }} as key_hash
+        from {{ relation }}
+        where {{ condition }}
+    ),
+
+    repeated_hashes as (
+        select key_hash
+        from hashed
+        group by key_hash
+        having count(*) > 1
+    )
+{%- endmacro %}
+
 {#- After `as`: a named query that is read several times, computed by each reader with its own filters and columns.
     DuckDB would write it out first, whole, which at ten million rows no longer fits the memory. For what is cheap to
     read again and wide; what is dear to compute or small is better written once. -#}

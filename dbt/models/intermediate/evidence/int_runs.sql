@@ -8,21 +8,8 @@ with settlements as (
     group by tenant_id, run_id
 ),
 
-hashed as (
-    select {{ key_hash(['tenant_id', 'run_id']) }} as key_hash
-    from {{ ref('stg_kernel__settlement_receipts') }}
-    where
-        run_id is not null
-        and verdict <> 'mismatch'
-),
-
 -- Few runs have several receipts, so only theirs are ranked.
-repeated_hashes as (
-    select key_hash
-    from hashed
-    group by key_hash
-    having count(*) > 1
-),
+{{ repeated_hashes(ref('stg_kernel__settlement_receipts'), ['tenant_id', 'run_id'], "run_id is not null and verdict <> 'mismatch'") }},
 
 single as (
     select

@@ -125,17 +125,7 @@ consuming as {{ inlined() }} (
         and amount_cents > 0
 ),
 
-hashed as (
-    select {{ key_hash(['tenant_id', 'source_type', 'source_id']) }} as key_hash
-    from consuming
-),
-
-repeated_hashes as (
-    select key_hash
-    from hashed
-    group by key_hash
-    having count(*) > 1
-),
+{{ repeated_hashes('consuming', ['tenant_id', 'source_type', 'source_id']) }},
 
 -- Few sources are named twice, so only theirs are added up.
 shared as (

@@ -1,17 +1,7 @@
 -- grain: one settlement, receipt, adjustment or hold; a settlement is the sum of the other three
-with hashed as (
-    select {{ key_hash(['tenant_id', 'settlement_id', 'currency']) }} as key_hash
-    from {{ ref('int_source_parts') }}
-    where settlement_id is not null
-),
-
 -- Few settlements have several sources, so only theirs are added up.
-repeated_hashes as (
-    select key_hash
-    from hashed
-    group by key_hash
-    having count(*) > 1
-),
+with
+{{ repeated_hashes(ref('int_source_parts'), ['tenant_id', 'settlement_id', 'currency'], 'settlement_id is not null') }},
 
 single as (
     select

@@ -1,0 +1,42 @@
+{#- How a model becomes a relation. A build starts from empty files, so nothing is built beside an older relation and
+    renamed over it: dbt's own way does, which costs a small build half its time. -#}
+
+{% materialization table, adapter='duckdb' %}
+  {%- set target_relation = this.incorporate(type='table') -%}
+  {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+  {%- call statement('main', auto_begin=False) -%}
+    create table {{ target_relation }} as (
+      {{ compiled_code }}
+    )
+  {%- endcall -%}
+  {%- if config.get('contract').enforced -%}
+    {%- do require_contract(target_relation) -%}
+  {%- endif -%}
+  {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='duckdb' %}
+  {%- set target_relation = this.incorporate(type='view') -%}
+  {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+  {%- call statement('main', auto_begin=False) -%}
+    create view {{ target_relation }} as (
+      {{ compiled_code }}
+    )
+  {%- endcall -%}
+  {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{#- The columns a public table has are those its YAML names, in that order and with those types. -#}
+{% macro require_contract(relation) -%}
+  {%- call statement('described', fetch_result=True) -%}
+    select lower(column_name) || ' ' || lower(column_type) from (describe {{ relation }})
+  {%- endcall -%}
+  {%- set got = load_result('described').data | map(attribute=0) | list -%}
+  {%- set expected = [] -%}
+  {%- for column in model['columns'].values() -%}
+    {%- do expected.append(column['name'] | lower ~ ' ' ~ column['data_type'] | lower) -%}
+  {%- endfor -%}
+  {%- if got != expected -%}
+    {%- do exceptions.raise_compiler_error('got columns ' ~ got ~ ', expected ' ~ expected ~ '; correct the model or its contract') -%}
+  {%- endif -%}
+{%- endmacro %}

@@ -142,8 +142,10 @@ def propose_write_off(
 ) -> None:
     """Propose a write-off, or with --repayment a repayment."""
     settings, home = existing_home()
+    drift_cents: int | None = None
     if break_id is not None:
         row = _break(home, break_id)
+        drift_cents = row["drift_cents"]
         if row["tenant_id"] != tenant_id or row["currency"] != currency.upper():
             raise SettingError(
                 got=f"break {break_id} of {row['tenant_id']} in {row['currency']}",
@@ -153,7 +155,7 @@ def propose_write_off(
             )
         if abs(row["drift_cents"]) != amount_cents:
             raise TieoutError(
-                got=f"{amount_cents} for a break whose drift is {row['drift_cents']}",
+                got=f"{amount_cents} for a break whose drift is {drift_cents}",
                 expected="the whole drift, so that nothing of it stays without a word",
                 remedy="Correct --amount-cents; nothing was written",
                 code="amount_is_not_the_drift",
@@ -164,6 +166,7 @@ def propose_write_off(
         "entry_kind": "repayment" if repayment else "write_off",
         "party_id": party_id,
         "break_id": break_id,
+        "drift_cents": drift_cents,
         "amount_cents": amount_cents,
         "currency": currency.upper(),
         "evidence_url": evidence_url,

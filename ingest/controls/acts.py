@@ -186,7 +186,7 @@ WRITE_OFF_BOOK: Final = ActBook(
     {
         "propose": (
             "tenant_id",
-            *("entry_kind", "party_id?", "break_id?"),
+            *("entry_kind", "party_id?", "break_id?", "drift_cents?"),
             *("amount_cents", "currency", "evidence_url"),
         ),
         **_DECIDE,
@@ -289,9 +289,19 @@ def _why_contradicting(book: ActBook, act: Mapping[str, Any]) -> str | None:
         of_condition = {"payout_key", "condition_code", "observed"}
         given = {name for name in of_break | of_condition if act.get(name) is not None}
         return None if given in (of_break, of_condition) else "break_id"
-    if book is WRITE_OFF_BOOK and act["action"] == "propose" and act.get("break_id") is not None:
-        return None if act["entry_kind"] == "write_off" else "entry_kind"
+    if book is WRITE_OFF_BOOK and act["action"] == "propose":
+        return _why_not_written_off(act)
     if book is TRIAGE_BOOK and act.get("resolution") is not None:
         closed = ("resolved", "dismissed")
         return None if act.get("triage_status") in closed else "triage_status"
     return None
+
+
+def _why_not_written_off(act: Mapping[str, Any]) -> str | None:
+    """A break is closed by its whole drift, sign included; a debt has none."""
+    drift = act.get("drift_cents")
+    if act.get("break_id") is None:
+        return None if drift is None else "drift_cents"
+    if act["entry_kind"] != "write_off":
+        return "entry_kind"
+    return None if drift is not None and abs(drift) == act["amount_cents"] else "drift_cents"

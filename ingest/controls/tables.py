@@ -60,6 +60,7 @@ WRITE_OFFS: Final = _book(
         entry_kind=VARCHAR,
         party_id=VARCHAR,
         break_id=VARCHAR,
+        drift_cents=BIGINT,
         amount_cents=BIGINT,
         currency=VARCHAR,
         evidence_url=VARCHAR,

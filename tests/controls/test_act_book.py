@@ -162,6 +162,36 @@ def test_a_malformed_act_is_refused_before_it_is_written(
     assert not (books.home / OVERRIDE_BOOK.file).exists()
 
 
+WRITTEN_OFF = {
+    "action": "propose",
+    "tenant_id": "t_1",
+    "entry_kind": "write_off",
+    "break_id": "brk_1",
+    "drift_cents": -5,
+    "amount_cents": 5,
+    "currency": "USD",
+    "evidence_url": "https://tickets.example/1",
+}
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"drift_cents": None},
+        {"drift_cents": -4},
+        {"entry_kind": "repayment"},
+        {"break_id": None},
+    ],
+)
+def test_a_break_is_written_off_by_its_whole_drift_with_its_sign(
+    books: Books, over: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingError) as refusal:
+        books.write(WRITE_OFF_BOOK, {**WRITTEN_OFF, **over})
+    assert refusal.value.code == "act_malformed"
+    assert codes(books.write(WRITE_OFF_BOOK, WRITTEN_OFF)) == [None]
+
+
 def test_several_acts_are_written_all_or_none(books: Books) -> None:
     with pytest.raises(SettingError):
         books.write(TRIAGE_BOOK, NOTE, {**NOTE, "note": "x" * 501})

@@ -22,6 +22,7 @@ CASES: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
     "one_person": ({}, "op_a", "self_approved"),
     "too_little": ({"amount_cents": 4999}, "op_b", "over_amount"),
     "other_drift": ({"drift_cents": 4000}, "op_b", "drift_changed"),
+    "other_sign": ({"drift_cents": -5000}, "op_b", "drift_changed"),
     "other_reason": ({"reason_code": "AMOUNT_UNDER"}, "op_b", "drift_changed"),
     "other_currency": ({"currency": "EUR"}, "op_b", "drift_changed"),
     "ended": ({"expires_at": AS_OF - DAY / 2}, "op_b", "expired"),
@@ -91,10 +92,11 @@ LIFTS: dict[str, tuple[dict[str, Any], str | None]] = {
     "lifted_elsewhere": ({"observed": "brk_other"}, "drift_changed"),
     "lifted_other_code": ({"condition_code": "EVIDENCE_STALE"}, "not_overridable"),
 }
-# Tenant: the amount that is written off, the verdict of its month.
-WRITTEN: dict[str, tuple[int, str]] = {
-    "given_up": (5000, "reconciled_with_warnings"),
-    "given_up_in_part": (4999, "breaks"),
+# Tenant: the drift that is written off, the verdict of its month, the write-off's void code.
+WRITTEN: dict[str, tuple[int, str, str | None]] = {
+    "given_up": (5000, "reconciled_with_warnings", None),
+    "given_up_in_part": (4999, "breaks", "drift_changed"),
+    "given_up_the_other_way": (-5000, "breaks", "drift_changed"),
 }
 
 
@@ -112,16 +114,27 @@ def lifted_and_written_off(world: World) -> None:
             "expires_at": AS_OF + DAY,
         }
         partner.two_people("overrides", f"ovr_{name}", **{**said, **over})
-    for name, (amount, _) in WRITTEN.items():
+    for name, (drift, _, _) in WRITTEN.items():
         partner, break_id = broken(world, f"t_{name}")
         partner.two_people(
             "write_offs",
             f"wof_{name}",
             entry_kind="write_off",
             break_id=break_id,
-            amount_cents=amount,
+            drift_cents=drift,
+            amount_cents=abs(drift),
             currency="USD",
         )
+    partner, _ = broken(world, "t_given_up_and_gone")
+    partner.two_people(
+        "write_offs",
+        "wof_given_up_and_gone",
+        entry_kind="write_off",
+        break_id="brk_" + "0" * 24,
+        drift_cents=1,
+        amount_cents=1,
+        currency="USD",
+    )
 
 
 @planted
@@ -212,7 +225,9 @@ def test_a_lifted_condition_lets_one_payout_pass_as_it_was_observed(
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_write_off_closes_exactly_what_two_people_saw(warehouse: Warehouse, name: str) -> None:
-    amount, verdict = WRITTEN[name]
+    _, verdict, code = WRITTEN[name]
+    (act,) = warehouse.rows("select * from write_offs where write_off_id = ?", f"wof_{name}")
+    assert (act["write_off_status"], act["void_code"]) == ("void" if code else "approved", code)
     months = warehouse.rows(
         "select * from reconciliation_runs where tenant_id = ? and period = '2026-02'",
         f"t_{name}",
@@ -224,13 +239,18 @@ def test_a_write_off_closes_exactly_what_two_people_saw(warehouse: Warehouse, na
         "from open_item_rollforward where tenant_id = ?",
         f"t_{name}",
     )
-    assert posted == [{"cents": 5000 if amount == 5000 else 0, "residual": 0}]
+    assert posted == [{"cents": 0 if code else 5000, "residual": 0}]
     ends = warehouse.rows(
         "select distinct amount_cents from reconciliation_bridge "
         "where tenant_id = ? and line_code = 'residual'",
         f"t_{name}",
     )
     assert [row["amount_cents"] for row in ends] == [0]
+
+
+def test_a_write_off_of_a_break_that_is_gone_says_so(warehouse: Warehouse) -> None:
+    query = "select void_code from write_offs where write_off_id = ?"
+    assert warehouse.rows(query, "wof_given_up_and_gone") == [{"void_code": "break_gone"}]
 
 
 def test_what_was_revoked_before_its_approval_never_posts(warehouse: Warehouse) -> None:

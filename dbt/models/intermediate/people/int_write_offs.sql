@@ -40,6 +40,7 @@ final as (
         acts.entry_kind,
         acts.party_id,
         acts.break_id,
+        acts.drift_cents,
         acts.currency,
         postings.amount_cents,
         postings.posted_at,

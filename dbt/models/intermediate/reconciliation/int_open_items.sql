@@ -275,16 +275,16 @@ given_up as (
         tenant_id,
         break_id,
         currency,
-        amount_cents,
+        drift_cents,
         min(posted_at) as written_off_at
     from {{ ref('int_write_offs') }}
     where
         is_standing
         and break_id is not null
-    group by tenant_id, break_id, currency, amount_cents
+    group by tenant_id, break_id, currency, drift_cents
 ),
 
--- A write-off closes exactly the difference that two people saw; another difference is open again.
+-- A write-off closes exactly the difference that two people saw, sign included; another one is open again.
 final as (
     select
         coded.*,
@@ -302,7 +302,7 @@ final as (
             coded.tenant_id = given_up.tenant_id
             and coded.break_id = given_up.break_id
             and coded.currency = given_up.currency
-            and abs(coded.expected_cents - coded.actual_cents) = given_up.amount_cents
+            and coded.expected_cents - coded.actual_cents = given_up.drift_cents
 )
 
 select *

@@ -2,6 +2,25 @@
 with
 {{ paired_acts(ref('stg_tieout__write_offs'), 'write_off_id') }},
 
+-- One that closes a break ends when the break is gone or its drift is another one, sign included.
+compared as (
+    select
+        paired.*,
+        case
+            when paired.act_status <> 'approved' or paired.break_id is null then paired.act_void_code
+            when items.break_id is null then 'break_gone'
+            when
+                items.expected_cents - items.actual_cents <> paired.drift_cents
+                or items.currency <> paired.currency
+                then 'drift_changed'
+        end as final_void_code
+    from paired
+    left join {{ ref('int_open_items') }} as items
+        on
+            paired.tenant_id = items.tenant_id
+            and paired.break_id = items.break_id
+),
+
 final as (
     select
         tenant_id,
@@ -9,6 +28,7 @@ final as (
         entry_kind,
         party_id,
         break_id,
+        drift_cents,
         amount_cents,
         currency,
         evidence_url,
@@ -19,9 +39,9 @@ final as (
         approved_at,
         revoked_by,
         revoked_at,
-        act_status as write_off_status,
-        act_void_code as void_code
-    from paired
+        case when final_void_code is not null then 'void' else act_status end as write_off_status,
+        final_void_code as void_code
+    from compared
 )
 
 select *

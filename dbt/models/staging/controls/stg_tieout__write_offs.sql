@@ -11,6 +11,7 @@ final as (
         entry_kind,
         party_id,
         break_id,
+        drift_cents,
         amount_cents,
         currency,
         evidence_url,

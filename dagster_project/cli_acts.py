@@ -9,12 +9,13 @@ Every one of them: exit code 0 when the line counts, 1 when it was refused or is
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 
 from dagster_project.acting import acts_of, write_acts
 from dagster_project.auditing import record_acts
@@ -37,6 +38,7 @@ __all__ = [
     "decide",
     "existing_home",
     "proposal_of",
+    "refuse_ended",
     "refuse_own",
     "signing_of",
     "tell",
@@ -110,15 +112,23 @@ def decide(
     reason: str,
     by: tuple[str | None, Path | None],
     as_json: bool,
+    worth: Callable[[Home, ActLine], str] | None = None,
 ) -> None:
-    """Approves or revokes a proposal of a book."""
+    """Approves or revokes a proposal of a book.
+
+    Args:
+        worth: Says what the approval of a proposal does, or refuses one that would do nothing.
+    """
     settings, home = existing_home()
     signer = signing_of(settings, *by, demo=SECOND if action == "approve" else FIRST)
     proposal = proposal_of(settings, home, book, act_id)
+    refuse_ended(acts_of(settings, home, book), proposal, action)
+    said = None
     if action == "approve":
         refuse_own(proposal, signer)
+        said = worth(home, proposal) if worth is not None else None
     act = {"action": action, "tenant_id": proposal.tenant_id, "act_id": act_id}
-    tell(write(settings, home, book, [act], reason=reason, by=signer), as_json)
+    tell(write(settings, home, book, [act], reason=reason, by=signer), as_json, said)
 
 
 def proposal_of(settings: Settings, home: Home, book: ActBook, act_id: str) -> ActLine:
@@ -145,6 +155,33 @@ def proposal_of(settings: Settings, home: Home, book: ActBook, act_id: str) -> A
     )
 
 
+def refuse_ended(lines: Sequence[ActLine], proposal: ActLine, action: str) -> None:
+    """A proposal that was decided, revoked or is over takes no further approval.
+
+    Raises:
+        TieoutError: It did; a revocation ends what was approved, and nothing ends twice.
+    """
+    ending = ("approve", "revoke") if action == "approve" else ("revoke",)
+    for line in lines:
+        counts = line.valid and line.act_id == proposal.act_id and line.action in ending
+        # An approval by the proposer himself decides nothing.
+        if counts and not (line.action == "approve" and line.operator == proposal.operator):
+            raise TieoutError(
+                got=f"{proposal.act_id}, which {line.operator} decided already ({line.action})",
+                expected="a proposal that waits" if action == "approve" else "one that stands",
+                remedy="Propose again if it should count anew; nothing was written",
+                code="already_decided",
+            )
+    expires = proposal.members.get("expires_at")
+    if action == "approve" and isinstance(expires, datetime) and expires <= datetime.now(UTC):
+        raise TieoutError(
+            got=f"{proposal.act_id}, which ended at {expires:%Y-%m-%d %H:%M} UTC",
+            expected="a proposal whose end is still to come",
+            remedy="Propose again with a later --expires; nothing was written",
+            code="expired",
+        )
+
+
 def refuse_own(proposal: ActLine, signer: Signing) -> None:
     """Nobody approves what he proposed; the models would void it, and here it is not written."""
     if proposal.operator == signer[0]:
@@ -156,15 +193,17 @@ def refuse_own(proposal: ActLine, signer: Signing) -> None:
         )
 
 
-def tell(lines: Sequence[ActLine], as_json: bool) -> None:
-    """Says what each line did, and ends the command."""
+def tell(lines: Sequence[ActLine], as_json: bool, worth: str | None = None) -> None:
+    """Says what each line did and what that is worth, and ends the command."""
     void = [line for line in lines if not line.valid]
     if as_json:
-        shown = [shown_line(line) for line in lines]
+        shown = [shown_line(line) | ({"worth": worth} if worth else {}) for line in lines]
         answer(shown[0] if len(shown) == 1 else shown)
     for line in [] if as_json else lines:
         counts = "counts" if line.valid else f"is void: {line.void_code}"
         out.print(f"{line.act_id}  line {line.seq} ({line.action}) {counts}", soft_wrap=True)
+        if worth and line.valid:
+            out.print(escape(worth), soft_wrap=True)
     if not as_json and not void:
         out.print("the next `tieout run` shows it")
     raise typer.Exit(EXIT_FOUND if void else EXIT_OK)

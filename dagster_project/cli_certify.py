@@ -23,6 +23,7 @@ from dagster_project.cli_acts import (
     decide,
     existing_home,
     proposal_of,
+    refuse_ended,
     refuse_own,
     signing_of,
     tell,
@@ -88,14 +89,7 @@ def approve(
     by = signing_of(settings, operator, key_file, demo=SECOND)
     proposal = proposal_of(settings, home, CERTIFICATION_BOOK, certification_id)
     refuse_own(proposal, by)
-    for line in acts_of(settings, home, CERTIFICATION_BOOK):
-        if line.act_id == certification_id and line.action != "propose" and line.valid:
-            raise TieoutError(
-                got=f"{certification_id}, which {line.operator} decided already ({line.action})",
-                expected="a proposal that waits",
-                remedy="Propose again if it should be certified anew",
-                code="already_decided",
-            )
+    refuse_ended(acts_of(settings, home, CERTIFICATION_BOOK), proposal, "approve")
     now = datetime.now(UTC)
     period = str(proposal.members["period"])
     found = certifiable(home, str(proposal.tenant_id), period, now=now)

@@ -27,11 +27,11 @@ from dagster_project.cli_acts import (
     utc_time,
     write,
 )
-from dagster_project.home import Home
+from dagster_project.excepting import about, whole_drift, worth_of_override, worth_of_write_off
 from dagster_project.marts import Marts, Row
 from dagster_project.narration import answer, money, out, table
 from ingest.controls import OVERRIDE_BOOK, WRITE_OFF_BOOK
-from ingest.errors import SettingError, TieoutError
+from ingest.errors import SettingError
 
 __all__ = ["override_app", "write_off_app"]
 
@@ -75,10 +75,9 @@ def propose(
             remedy="Correct --expires",
             code="expiry_passed",
         )
-    about = _of_break(home, subject) if condition is None else _of_gate(home, subject, condition)
     act = {
         "action": "propose",
-        **about,
+        **about(home, subject, condition, amount_cents),
         "amount_cents": amount_cents,
         "evidence_url": evidence_url,
         "expires_at": ends,
@@ -95,9 +94,15 @@ def approve(
     key_file: KeyFile = None,
     as_json: Json = False,
 ) -> None:
-    """Approve somebody else's proposal."""
+    """Approve somebody else's proposal, if it would still let anything pass."""
     by = (operator, key_file)
-    decide(OVERRIDE_BOOK, "approve", act_id, reason=reason, by=by, as_json=as_json)
+    decide(
+        *(OVERRIDE_BOOK, "approve", act_id),
+        reason=reason,
+        by=by,
+        as_json=as_json,
+        worth=worth_of_override,
+    )
 
 
 @override_app.command()
@@ -142,24 +147,11 @@ def propose_write_off(
 ) -> None:
     """Propose a write-off, or with --repayment a repayment."""
     settings, home = existing_home()
-    drift_cents: int | None = None
-    if break_id is not None:
-        row = _break(home, break_id)
-        drift_cents = row["drift_cents"]
-        if row["tenant_id"] != tenant_id or row["currency"] != currency.upper():
-            raise SettingError(
-                got=f"break {break_id} of {row['tenant_id']} in {row['currency']}",
-                expected="a break of the tenant and currency given",
-                remedy="Correct --tenant-id or --currency",
-                code="break_elsewhere",
-            )
-        if abs(row["drift_cents"]) != amount_cents:
-            raise TieoutError(
-                got=f"{amount_cents} for a break whose drift is {drift_cents}",
-                expected="the whole drift, so that nothing of it stays without a word",
-                remedy="Correct --amount-cents; nothing was written",
-                code="amount_is_not_the_drift",
-            )
+    drift_cents = (
+        None
+        if break_id is None
+        else whole_drift(home, break_id, tenant_id, amount_cents, currency.upper())
+    )
     act = {
         "action": "propose",
         "tenant_id": tenant_id,
@@ -185,7 +177,13 @@ def approve_write_off(
 ) -> None:
     """Approve somebody else's proposal; it posts then."""
     by = (operator, key_file)
-    decide(WRITE_OFF_BOOK, "approve", act_id, reason=reason, by=by, as_json=as_json)
+    decide(
+        *(WRITE_OFF_BOOK, "approve", act_id),
+        reason=reason,
+        by=by,
+        as_json=as_json,
+        worth=worth_of_write_off,
+    )
 
 
 @write_off_app.command("revoke")
@@ -206,53 +204,6 @@ def list_write_offs(tenant_id: TenantId = None, as_json: Json = False) -> None:
     """List write-offs and repayments as published."""
     heads = ("id", "tenant", "kind", "of", "amount", "by", "status", "why")
     _list("write_offs", tenant_id, as_json, heads, _write_off_cells)
-
-
-def _of_break(home: Home, break_id: str) -> dict[str, Any]:
-    row = _break(home, break_id)
-    return {name: row[name] for name in ("tenant_id", "break_id", "reason_code", "drift_cents")} | {
-        "currency": row["currency"]
-    }
-
-
-def _break(home: Home, break_id: str) -> Row:
-    with Marts.published(home) as marts:
-        rows = list(marts.rows("reconciliation_drift", break_id=break_id, outcome="break"))
-    if not rows:
-        raise TieoutError(
-            got=f"no published break {break_id[:60]!r}",
-            expected="the id of an open break",
-            remedy="Look it up with `tieout drift`; run again if the data is old",
-            code="break_unknown",
-        )
-    return rows[0]
-
-
-def _of_gate(home: Home, payout_key: str, condition: str) -> dict[str, Any]:
-    where = {"payout_key": payout_key, "condition_code": condition}
-    with Marts.published(home) as marts:
-        rows = list(marts.rows("payout_gate_conditions", **where))
-        gates = list(marts.rows("payout_gates", payout_key=payout_key))
-    if not rows or not gates:
-        raise TieoutError(
-            got=f"no published condition {condition[:60]!r} of payout {payout_key[:80]!r}",
-            expected="a payout key and one of its conditions",
-            remedy="Look them up with `tieout gates --json` and in payout_gate_conditions",
-            code="condition_unknown",
-        )
-    if not rows[0]["overridable"]:
-        raise TieoutError(
-            got=f"{condition}, which nobody may override",
-            expected="a condition whose row says overridable",
-            remedy="Cure what the condition asks for; nothing was written",
-            code="not_overridable",
-        )
-    return {
-        "tenant_id": rows[0]["tenant_id"],
-        **where,
-        "observed": str(rows[0]["observed"] or ""),
-        "currency": gates[0]["currency"],
-    }
 
 
 def _list(mart: str, tenant_id: str | None, as_json: bool, heads: Any, cells: Any) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dagster_project.cli_acts import refuse_ended
+from dagster_project.excepting import worth_of_override, worth_of_write_off
 from dagster_project.home import prepare_home
 from dagster_project.marts import Marts
 from ingest.audit import AUDIT_FILE
+from ingest.controls import ActLine
+from ingest.errors import TieoutError
 from tests.wiring.conftest import Answer, one_paragraph, type_command
 
 TENANT = "tenant_aurora"
@@ -203,6 +208,87 @@ def test_nobody_approves_what_he_proposed(before: Office) -> None:
     answer = before.type("certify", "approve", proposed["id"], "--reason", "x", "--operator", FIRST)
     assert answer.code == 1
     one_paragraph(answer, "self_approved")
+
+
+def open_break(office: Office) -> dict[str, Any]:
+    (row,) = office.rows("reconciliation_drift", reason_code="MISSING_INTERNAL", outcome="break")
+    return row
+
+
+def propose_override(office: Office, subject: str, cents: int, *more: str) -> Answer:
+    return office.type(
+        *("override", "propose", subject, "--amount-cents", str(cents), *LINK, *more),
+        *("--expires", "2099-01-01", "--reason", "x", "--json"),
+    )
+
+
+def test_an_approval_says_what_it_is_worth_and_counts_once(before: Office) -> None:
+    row = open_break(before)
+    proposal = propose_override(before, row["break_id"], abs(row["drift_cents"])).json["id"]
+    approve = ("override", "approve", proposal, "--reason", "x")
+    told = before.type(*approve)
+    assert told.code == 0, told
+    assert "MISSING_INTERNAL of -184.00 USD holds no payout until 2099-01-01" in told.out
+    one_paragraph(before.type(*approve), "already_decided")
+    assert before.type("override", "revoke", proposal, "--reason", "x").code == 0
+    one_paragraph(before.type("override", "revoke", proposal, "--reason", "x"), "already_decided")
+
+
+def test_the_approval_of_a_revoked_proposal_is_refused(before: Office) -> None:
+    row = open_break(before)
+    proposal = propose_override(before, row["break_id"], abs(row["drift_cents"])).json["id"]
+    before.done("override", "revoke", proposal, "--reason", "x")
+    answer = before.type("override", "approve", proposal, "--reason", "x")
+    assert answer.code == 1
+    one_paragraph(answer, "already_decided")
+
+
+def test_an_override_of_less_than_the_amount_is_refused(before: Office) -> None:
+    row = open_break(before)
+    answer = propose_override(before, row["break_id"], abs(row["drift_cents"]) - 1)
+    assert answer.code == 1
+    one_paragraph(answer, "over_amount")
+    (gate, *_) = before.rows("payout_gates", tenant_id=row["tenant_id"], decision="hold")
+    of_gate = (gate["payout_key"], gate["gross_cents"] - 1, "--condition", "OPEN_BREAK")
+    one_paragraph(propose_override(before, *of_gate), "over_amount")
+
+
+def proposed(row: dict[str, Any], **over: Any) -> ActLine:
+    """A proposal to let a break pass, as its book holds it."""
+    members = {name: row[name] for name in ("break_id", "reason_code", "drift_cents", "currency")}
+    end = datetime(2099, 1, 1, tzinfo=UTC)
+    members |= {"amount_cents": abs(row["drift_cents"]), "expires_at": end, **over}
+    where = {"act_id": "ovr_1", "action": "propose", "tenant_id": row["tenant_id"]}
+    who = {"operator": "ann", "at": None, "reason": "x", "line_sha256": ""}
+    return ActLine(1, members=members, line_status="valid", void_code=None, **where, **who)
+
+
+@pytest.mark.parametrize("worth", [worth_of_override, worth_of_write_off])
+@pytest.mark.parametrize(
+    ("over", "code"),
+    [
+        ({"drift_cents": 18400}, "drift_changed"),
+        ({"drift_cents": -18399}, "drift_changed"),
+        ({"currency": "EUR"}, "drift_changed"),
+        ({"break_id": "brk_gone"}, "break_unknown"),
+    ],
+)
+def test_an_approval_of_what_is_another_one_now_is_refused(
+    before: Office, worth: Any, over: dict[str, Any], code: str
+) -> None:
+    home, row = prepare_home(before.home), open_break(before)
+    assert "-184.00 USD" in worth(home, proposed(row, entry_kind="write_off"))
+    with pytest.raises(TieoutError) as refusal:
+        worth(home, proposed(row, **over))
+    assert refusal.value.code == code
+
+
+def test_the_approval_of_a_proposal_that_ended_is_refused(before: Office) -> None:
+    ended = proposed(open_break(before), expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(TieoutError) as refusal:
+        refuse_ended([ended], ended, "approve")
+    assert refusal.value.code == "expired"
+    refuse_ended([ended], ended, "revoke")
 
 
 def test_the_life_of_a_break_tells_both_sides_the_rule_and_the_cure(office: Office) -> None:

@@ -1,0 +1,175 @@
+"""What an override or a write-off is worth, judged by what is published.
+
+Belongs here: looking up what one is about, and refusing one that could have no effect. Does not
+belong here: its effect (the models, which judge every line again), or writing lines (`acting.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster_project.home import Home
+from dagster_project.marts import Marts, Row
+from dagster_project.narration import money
+from ingest.controls import ActLine
+from ingest.errors import SettingError, TieoutError
+
+__all__ = ["about", "whole_drift", "worth_of_override", "worth_of_write_off"]
+
+
+def about(home: Home, subject: str, condition: str | None, amount_cents: int) -> dict[str, Any]:
+    """Members of a proposal that say what it lets pass, as it is published now.
+
+    Args:
+        home: The home.
+        subject: A break id, or with a condition a payout key.
+        condition: Gate condition of that payout, or None.
+        amount_cents: The most that the override shall cover.
+
+    Raises:
+        TieoutError: There is no such thing, it may not be overridden, or the amount is too small.
+    """
+    if condition is not None:
+        return _of_gate(home, subject, condition, amount_cents)
+    row = _break(home, subject)
+    _refuse_too_little(amount_cents, _size_cents(row), row["currency"])
+    return {
+        name: row[name]
+        for name in ("tenant_id", "break_id", "reason_code", "drift_cents", "currency")
+    }
+
+
+def whole_drift(home: Home, break_id: str, tenant_id: str, amount_cents: int, currency: str) -> int:
+    """The signed drift of the break that a write-off closes.
+
+    Raises:
+        SettingError: The break is another tenant's or in another currency.
+        TieoutError: There is no such break, or the amount is not the whole of its drift.
+    """
+    row = _break(home, break_id)
+    if row["tenant_id"] != tenant_id or row["currency"] != currency:
+        raise SettingError(
+            got=f"break {break_id} of {row['tenant_id']} in {row['currency']}",
+            expected="a break of the tenant and currency given",
+            remedy="Correct --tenant-id or --currency",
+            code="break_elsewhere",
+        )
+    drift_cents = int(row["drift_cents"])
+    if abs(drift_cents) != amount_cents:
+        raise TieoutError(
+            got=f"{amount_cents} for a break whose drift is {drift_cents}",
+            expected="the whole drift, so that nothing of it stays without a word",
+            remedy="Correct --amount-cents; nothing was written",
+            code="amount_is_not_the_drift",
+        )
+    return drift_cents
+
+
+def worth_of_override(home: Home, proposal: ActLine) -> str:
+    """What the approval of an override lets pass, in words.
+
+    Raises:
+        TieoutError: Nothing any more: what it was proposed for is gone or is another one now.
+    """
+    said = proposal.members
+    amount_cents, until = said["amount_cents"], f"until {said['expires_at']:%Y-%m-%d %H:%M} UTC"
+    assert isinstance(amount_cents, int)
+    if "break_id" not in said:
+        payout_key, condition = str(said["payout_key"]), str(said["condition_code"])
+        gate = _of_gate(home, payout_key, condition, amount_cents)
+        if gate["observed"] != said["observed"]:
+            raise _changed(f"{condition} observes", said["observed"], gate["observed"])
+        return f"{payout_key} passes {condition} {until}"
+    row = _break(home, str(said["break_id"]))
+    names = ("drift_cents", "reason_code", "currency")
+    if any(row[name] != said[name] for name in names):
+        raise _changed(f"{row['break_id']} is", _drift(said), _drift(row))
+    _refuse_too_little(amount_cents, _size_cents(row), row["currency"])
+    return f"{_drift(row)} holds no payout {until}; it stays a break"
+
+
+def worth_of_write_off(home: Home, proposal: ActLine) -> str:
+    """What the approval of a write-off or repayment does, in words.
+
+    Raises:
+        TieoutError: Nothing: the break it would close is gone or is another one now.
+    """
+    said = proposal.members
+    amount = money(int(str(said["amount_cents"])), str(said["currency"]))
+    if "break_id" not in said:
+        of = said.get("party_id", "what no party owes")
+        return f"{said['entry_kind']} of {amount} is posted to {of}"
+    row = _break(home, str(said["break_id"]))
+    if any(row[name] != said[name] for name in ("drift_cents", "currency")):
+        raise _changed(f"{row['break_id']} is", said["drift_cents"], row["drift_cents"])
+    return f"{_drift(row)} is closed while its drift stays that"
+
+
+def _drift(row: Any) -> str:
+    return f"{row['reason_code']} of {money(row['drift_cents'], row['currency'])}"
+
+
+def _size_cents(row: Row) -> int:
+    """A break without an amount difference (a wrong destination) weighs what moved."""
+    moved = max(abs(row["expected_cents"] or 0), abs(row["actual_cents"] or 0))
+    return abs(int(row["drift_cents"])) or moved
+
+
+def _refuse_too_little(amount_cents: int, size_cents: int, currency: str) -> None:
+    if amount_cents < size_cents:
+        raise TieoutError(
+            got=f"{money(amount_cents, currency)} for {money(size_cents, currency)}",
+            expected="at least the amount in question; a part of it lets nothing pass",
+            remedy=f"Propose --amount-cents {size_cents} or more; nothing was written",
+            code="over_amount",
+        )
+
+
+def _changed(what: str, was: object, now: object) -> TieoutError:
+    return TieoutError(
+        got=f"{what} {now} now, and {was} when it was proposed",
+        expected="what both people looked at",
+        remedy="Propose again if it should pass as it is now; nothing was written",
+        code="drift_changed",
+    )
+
+
+def _break(home: Home, break_id: str) -> Row:
+    with Marts.published(home) as marts:
+        rows = list(marts.rows("reconciliation_drift", break_id=break_id, outcome="break"))
+    if not rows:
+        raise TieoutError(
+            got=f"no published break {break_id[:60]!r}",
+            expected="the id of an open break",
+            remedy="Look it up with `tieout drift`; run again if the data is old",
+            code="break_unknown",
+        )
+    return rows[0]
+
+
+def _of_gate(home: Home, payout_key: str, condition: str, amount_cents: int) -> dict[str, Any]:
+    where = {"payout_key": payout_key, "condition_code": condition}
+    with Marts.published(home) as marts:
+        rows = list(marts.rows("payout_gate_conditions", **where))
+        gates = list(marts.rows("payout_gates", payout_key=payout_key))
+    if not rows or not gates:
+        raise TieoutError(
+            got=f"no published condition {condition[:60]!r} of payout {payout_key[:80]!r}",
+            expected="a payout key and one of its conditions",
+            remedy="Look them up with `tieout gates --json` and in payout_gate_conditions",
+            code="condition_unknown",
+        )
+    if not rows[0]["overridable"]:
+        raise TieoutError(
+            got=f"{condition}, which nobody may override",
+            expected="a condition whose row says overridable",
+            remedy="Cure what the condition asks for; nothing was written",
+            code="not_overridable",
+        )
+    _refuse_too_little(amount_cents, gates[0]["gross_cents"], gates[0]["currency"])
+    return {
+        "tenant_id": rows[0]["tenant_id"],
+        **where,
+        "observed": str(rows[0]["observed"] or ""),
+        "currency": gates[0]["currency"],
+    }

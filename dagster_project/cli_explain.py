@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from dagster_project.cli_acts import Json, existing_home
-from dagster_project.explaining import Life, life_of
+from dagster_project.cli_acts import Json, TenantId, existing_home
+from dagster_project.explaining import Life, lives_of
 from dagster_project.marts import Row
 from dagster_project.narration import answer, money, out, table
 
@@ -22,6 +22,14 @@ __all__ = ["explain"]
 Cells = Callable[[Row], tuple[object, ...]]
 
 _SHOWN: Final = 12
+# Marts whose rows a reader adds up: by what, and which amounts.
+_SUMMED: Final = {
+    "source_positions": (
+        "party_id",
+        ("entitled_cents", "instructed_cents", "paid_cents", "reversed_cents", "drift_cents"),
+    ),
+    "movement_references": ("movement_id", ("allocated_cents",)),
+}
 
 
 def explain(
@@ -29,19 +37,27 @@ def explain(
         str,
         typer.Argument(metavar="ID", help="A movement, break, payout key, receipt, transfer..."),
     ],
+    tenant_id: TenantId = None,
     as_json: Json = False,
 ) -> None:
     """Tell the life of a thing: both sides, each link, what decided, what would cure it."""
     _, home = existing_home()
-    life = life_of(home, identifier)
+    lives = lives_of(home, identifier, tenant_id)
     if as_json:
-        answer(life.document())
+        documents = [life.document() for life in lives]
+        answer(documents[0] if len(documents) == 1 else {"id": identifier, "lives": documents})
         return
-    out.print(f"[bold]{escape(identifier)}[/]", soft_wrap=True)
-    _findings(life)
-    _name_currencies(life)
-    for title, mart, heads, cells in _SECTIONS:
-        _section(life, title, mart, heads, cells)
+    if len(lives) > 1:
+        owners = ", ".join(life.tenant_id for life in lives)
+        out.print(f"{escape(owners)} each have one of that id; --tenant-id shows one alone\n")
+    for life in lives:
+        out.print(f"[bold]{escape(identifier)}[/] of {escape(life.tenant_id)}", soft_wrap=True)
+        _findings(life)
+        _name_currencies(life)
+        for title, mart, heads, cells in _SECTIONS:
+            _section(life, title, mart, heads, cells)
+        if life is not lives[-1]:
+            out.print()
 
 
 def _name_currencies(life: Life) -> None:
@@ -61,6 +77,21 @@ def _section(life: Life, title: str, mart: str, heads: Sequence[str], cells: Cel
     if len(rows) > _SHOWN:
         more = f"{len(rows) - _SHOWN} more" if mart not in life.cut else "many more"
         out.print(f"... and {more}: --json, or the table {mart} in published/current.duckdb")
+    if mart in _SUMMED and mart not in life.cut:
+        group, names = _SUMMED[mart]
+        _sums(rows, group, names)
+
+
+def _sums(rows: Sequence[Row], group: str, names: Sequence[str]) -> None:
+    """What several rows add up to, so that a reader can compare it with the other side."""
+    # A settlement is the sum of its own parts.
+    parts = [row for row in rows if row["source_type"] != "settlement"]
+    for key in sorted({(row[group], row["currency"]) for row in parts}):
+        of = [row for row in parts if (row[group], row["currency"]) == key]
+        if len(of) > 1:
+            sums = ((name, money(sum(row[name] for row in of), key[1])) for name in names)
+            said = ", ".join(f"{name.removesuffix('_cents')} {amount}" for name, amount in sums)
+            out.print(f"[bold]sum[/] of {len(of)}: {escape(str(key[0]))} {said}", soft_wrap=True)
 
 
 def _when(row: Row) -> str:
@@ -93,6 +124,7 @@ def _position(row: Row) -> tuple[object, ...]:
         money(row["held_cents"], currency),
         money(row["instructed_cents"], currency),
         money(row["paid_cents"], currency),
+        money(row["reversed_cents"], currency),
         money(row["drift_cents"], currency),
     )
 
@@ -124,22 +156,34 @@ def _money_of(*names: str) -> Cells:
 
 _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
     (
-        "Kernel: receipts, adjustments, holds",
+        "Kernel: receipts, adjustments, holds; drift = entitled - paid + reversed once instructed",
         "source_positions",
-        ("kind", "id", "settlement", "party", "entitled", "held", "instructed", "paid", "drift"),
+        (
+            *("kind", "id", "settlement", "party", "entitled", "held", "instructed", "paid"),
+            *("reversed", "drift"),
+        ),
         _position,
     ),
     (
         "Kernel: artifacts",
         "artifact_verdicts",
         ("kind", "id", "verdict", "why", "manifest"),
-        _money_of("artifact_type", "artifact_id", "verdict", "verdict_code", "manifest_status"),
+        _money_of("artifact_type", "artifact_id", "verdict", "code", "manifest_status"),
     ),
     (
         "Rail: movements",
         "money_movements",
         ("when", "type", "object", "leg", "amount", "fee", "month", "maps to", "outcome"),
         _movement,
+    ),
+    (
+        "Link: how both sides were matched",
+        "match_groups",
+        ("kind", "by", "kernel:rail", "key", "expected", "matched", "tolerated"),
+        _money_of(
+            *("group_kind", "match_rule", "cardinality", "match_key"),
+            *("expected_cents", "matched_cents", "tolerated_cents"),
+        ),
     ),
     (
         "Link: which instruction a transfer settles",
@@ -170,6 +214,15 @@ _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
         "payout_gate_conditions",
         ("condition", "observed", "needed", "seen in", "overridable"),
         _money_of("condition_code", "observed", "threshold", "source", "overridable"),
+    ),
+    (
+        "Exposure of the party: all that it owes by disputes and refunds",
+        "chargeback_exposure",
+        ("party", "outstanding", "in dispute", "recovered", "written off", "holdback", "status"),
+        _money_of(
+            *("party_id", "outstanding_cents", "open_dispute_cents", "recovered_cents"),
+            *("written_off_cents", "holdback_cents", "exposure_status"),
+        ),
     ),
     (
         "Payments",
@@ -216,6 +269,18 @@ _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
 )
 
 
+def _state(row: Row) -> str:
+    """An item that no longer differs is gone; one that does and is no break was written off."""
+    if row["outcome"] != "ok":
+        return str(row["outcome"])
+    return "resolved" if row["lifecycle"] == "resolved" else "written off"
+
+
+def _expected(row: Row) -> str:
+    by = row["expected_by"]
+    return "" if by is None else f", expected by {by:%Y-%m-%d}"
+
+
 def _findings(life: Life) -> None:
     """What was decided and what would cure it, in sentences."""
     handled: dict[str, Any] = {row["break_id"]: row for row in life.rows.get("mismatch_triage", [])}
@@ -223,8 +288,9 @@ def _findings(life: Life) -> None:
     for row in rows:
         drift = money(row["drift_cents"], row["currency"])
         out.print(
-            f"[bold]{row['outcome']} {row['reason_code']}[/] {escape(row['break_id'])}  "
-            f"drift {drift}, {row['lifecycle']}, {row['age_days']} days",
+            f"[bold]{_state(row)} {row['reason_code']}[/] {escape(row['break_id'])}  "
+            f"drift {drift}, {row['lifecycle']}, {row['age_days']} days"
+            f"{_expected(row)}",
             soft_wrap=True,
         )
         out.print(f"  {escape(row['explanation'])}", soft_wrap=True)

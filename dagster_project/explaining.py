@@ -7,7 +7,7 @@ belong here: a join or a figure (the marts have them), or how it looks (`cli_exp
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from ingest.errors import TieoutError
 
-__all__ = ["Life", "life_of"]
+__all__ = ["Life", "lives_of"]
 
 MAX_ROWS: Final = 200
 
@@ -39,12 +39,14 @@ _NAMED: Final = (
 _FOLLOWED: Final = (
     ("payout_key", "money_movements", "payout_key"),
     ("payout_key", "transfer_matches", "payout_key"),
+    ("payout_key", "match_groups", "match_key"),
     ("payout_key", "payout_sources", "payout_key"),
     ("payout_key", "payout_gates", "payout_key"),
     ("payout_key", "payout_submissions", "payout_key"),
     ("payout_key", "reconciliation_drift", "payout_key"),
     ("rail_object_id", "money_movements", "source_object_id"),
     ("charge_id", "money_movements", "charge_id"),
+    ("charge_id", "match_groups", "match_key"),
     ("charge_id", "reconciliation_drift", "rail_object_id"),
     ("movement_id", "movement_references", "movement_id"),
     ("movement_id", "money_movements", "movement_id"),
@@ -56,19 +58,25 @@ _FOLLOWED: Final = (
     ("break_id", "overrides", "break_id"),
     ("break_id", "write_offs", "break_id"),
 )
+# A payout is made of many sources. Who asks for one of them is told its own share of the payout.
+_SOURCES: Final = ("source_positions", "movement_references")
+# Movements that leave a party owing something.
+_OWING: Final = ("dispute", "dispute_reversal", "refund")
 
 
 @dataclass
 class Life:
-    """Published rows about one id, by mart, each once.
+    """Published rows of one tenant about one id, by mart, each once.
 
     Attributes:
         identifier: What was asked for.
+        tenant_id: Whose; ids of the kernel are unique only within a tenant.
         named: Marts that name it themselves; the others are one link away.
         cut: Marts of which only the first rows are here.
     """
 
     identifier: str
+    tenant_id: str
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     named: list[str] = field(default_factory=list)
     cut: set[str] = field(default_factory=set)
@@ -77,12 +85,14 @@ class Life:
         """As JSON."""
         return {
             "id": self.identifier,
+            "tenant_id": self.tenant_id,
             "named_by": self.named,
             "cut": sorted(self.cut),
             **{mart: rows for mart, rows in self.rows.items() if rows},
         }
 
-    def _add(self, mart: str, rows: Iterable[Row]) -> None:
+    def add(self, mart: str, rows: Iterable[Row]) -> None:
+        """Adds rows that are not there yet, up to the bound of a mart."""
         for row in rows:
             if row in self.rows[mart]:
                 continue
@@ -92,39 +102,57 @@ class Life:
             self.rows[mart].append(row)
 
 
-def life_of(home: Home, identifier: str) -> Life:
+def lives_of(home: Home, identifier: str, tenant_id: str | None = None) -> list[Life]:
     """Everything published about an id: of a movement, break, payout, receipt, settlement,
     adjustment, hold, transfer, charge, refund, dispute, operation, or of a person's act.
+
+    Returns:
+        One life a tenant that names it, by tenant.
 
     Raises:
         TieoutError: No row names it.
     """
-    life = Life(identifier)
+    lives: dict[str, Life] = {}
     with Marts.published(home) as marts:
         present = set(marts.names())
         for mart, columns in _NAMED:
-            if mart in present:
-                for column in columns:
-                    life._add(mart, marts.rows(mart, **{column: identifier}))
-        life.named = [mart for mart, rows in life.rows.items() if rows]
-        if not life.named:
+            for column in columns if mart in present else ():
+                for row in marts.rows(mart, tenant_id=tenant_id, **{column: identifier}):
+                    tenant = str(row["tenant_id"])
+                    lives.setdefault(tenant, Life(identifier, tenant)).add(mart, [row])
+        if not lives:
             raise _unknown(identifier)
-        # A receipt leads to its movement, the movement to its payout, the payout to its gate.
-        for _ in range(2):
-            _follow(life, marts, present)
-        for key in _keys(life, "payout_key"):
-            held = marts.rows("payout_gate_conditions", payout_key=key[1], tenant_id=key[0])
-            life._add("payout_gate_conditions", (row for row in held if row["holds"]))
-    return life
+        for life in lives.values():
+            _complete(life, marts, present)
+    return [lives[tenant] for tenant in sorted(lives)]
 
 
-def _follow(life: Life, marts: Marts, present: set[str]) -> None:
+def _complete(life: Life, marts: Marts, present: set[str]) -> None:
+    life.named = [mart for mart, rows in life.rows.items() if rows]
+    is_source = any(life.rows[mart] for mart in _SOURCES)
+    # A receipt leads to its movement, the movement to its payout, the payout to its gate.
+    for _ in range(2):
+        _follow(life, marts, present, skipped=_SOURCES if is_source else ())
+    for _, payout_key in _keys(life, "payout_key"):
+        held = marts.rows("payout_gate_conditions", payout_key=payout_key, tenant_id=life.tenant_id)
+        life.add("payout_gate_conditions", (row for row in held if row["holds"]))
+    owing = {
+        (row["party_id"], row["currency"])
+        for row in life.rows["money_movements"]
+        if row["movement_type"] in _OWING and row["party_id"] is not None
+    }
+    for party_id, currency in sorted(owing):
+        of = {"tenant_id": life.tenant_id, "party_id": party_id, "currency": currency}
+        life.add("chargeback_exposure", marts.rows("chargeback_exposure", **of))
+
+
+def _follow(life: Life, marts: Marts, present: set[str], skipped: Sequence[str]) -> None:
     for source, mart, column in _FOLLOWED:
-        if mart not in present:
+        if mart not in present or mart in skipped:
             continue
         for tenant, value in _keys(life, source):
             # Ids of the kernel are unique only within a tenant.
-            life._add(mart, marts.rows(mart, **{column: value, "tenant_id": tenant}))
+            life.add(mart, marts.rows(mart, **{column: value, "tenant_id": tenant}))
 
 
 def _keys(life: Life, column: str) -> list[tuple[str, str]]:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from dagster_project.cli_acts import refuse_ended
+from dagster_project.cli_explain import _SECTIONS
 from dagster_project.excepting import worth_of_override, worth_of_write_off
 from dagster_project.home import prepare_home
 from dagster_project.marts import Marts
+from dagster_project.narration import money
 from ingest.audit import AUDIT_FILE
 from ingest.controls import ActLine
 from ingest.errors import TieoutError
@@ -310,6 +312,73 @@ def test_any_name_of_a_payout_leads_to_both_its_sides(before: Office, column: st
     assert [row["decision"] for row in life["payout_gates"]] == ["hold"]
     sources = {row["source_id"] for row in life["movement_references"]}
     assert sources & {row["source_id"] for row in life["source_positions"]}
+
+
+# What a person may ask about, the mart that has one and its column.
+ASKED = {
+    "settlement": ("source_positions", "settlement_id", {"source_type": "settlement"}),
+    "receipt": ("source_positions", "receipt_id", {"source_type": "receipt"}),
+    "adjustment": ("source_positions", "adjustment_id", {"source_type": "adjustment"}),
+    "hold": ("source_positions", "source_id", {"source_type": "holdback"}),
+    "transfer": ("money_movements", "source_object_id", {"movement_type": "payout"}),
+    "charge": ("money_movements", "charge_id", {"movement_type": "collection"}),
+    "refund": ("money_movements", "source_object_id", {"movement_type": "refund"}),
+    "dispute": ("money_movements", "source_object_id", {"movement_type": "dispute"}),
+    "pending": ("reconciliation_drift", "break_id", {"outcome": "pending"}),
+    "instruction": ("payout_gates", "payout_key", {"decision": "hold"}),
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_whatever_a_person_asks_about_is_told_for_each_tenant(before: Office, kind: str) -> None:
+    mart, column, which = ASKED[kind]
+    identifier = next(row[column] for row in before.rows(mart, **which) if row[column])
+    told = before.type("explain", identifier)
+    assert told.code == 0, told
+    owners = {row["tenant_id"] for row in before.rows(mart, **{column: identifier})}
+    assert {owner for owner in owners if f"{identifier} of {owner}" in told.out} == owners
+    (one, *_) = owners
+    alone = before.done("explain", identifier, "--tenant-id", one)
+    marts = [rows for rows in alone.values() if isinstance(rows, list) and rows]
+    assert {row["tenant_id"] for rows in marts for row in rows if isinstance(row, dict)} == {one}
+
+
+def test_a_receipt_is_told_alone_and_its_amounts_add_up(before: Office) -> None:
+    (drifting, *_) = (
+        row
+        for row in before.rows("source_positions", source_type="receipt")
+        if row["reversed_cents"] > 0 and row["paid_cents"] > 0
+    )
+    asked = (drifting["receipt_id"], "--tenant-id", drifting["tenant_id"])
+    told = before.type("explain", *asked)
+    cells = {name: money(drifting[f"{name}_cents"], "USD") for name in ("paid", "reversed")}
+    (line,) = (row for row in told.out.splitlines() if row.startswith("receipt "))
+    assert all(f" {amount} " in line for amount in cells.values()), line
+    left = drifting["entitled_cents"] - drifting["paid_cents"] + drifting["reversed_cents"]
+    assert (left, line.rstrip().endswith(money(left, "USD"))) == (drifting["drift_cents"], True)
+    life = before.done("explain", *asked)
+    assert {row["receipt_id"] for row in life["source_positions"]} == {drifting["receipt_id"]}
+    payouts = {
+        row["movement_id"] for row in life["money_movements"] if row["movement_type"] == "payout"
+    }
+    # The fee on a receipt is told with it, so what it paid is what the payout allocates to it.
+    paid = [row for row in life["movement_references"] if row["movement_id"] in payouts]
+    assert "fee" in {row["source_type"] for row in paid}
+    assert -sum(row["allocated_cents"] for row in paid) == drifting["paid_cents"]
+
+
+def test_many_sources_of_a_payout_are_summed(before: Office) -> None:
+    (paid, *_) = before.rows("money_movements", tenant_id=TENANT, movement_type="payout")
+    told = before.type("explain", paid["source_object_id"])
+    total = f"{paid['movement_id']} allocated {money(paid['amount_cents'], 'USD')}"
+    assert total in told.out, told
+
+
+def test_every_column_that_a_life_shows_is_published(before: Office) -> None:
+    with Marts.published(prepare_home(before.home)) as marts:
+        for _, mart, heads, cells in _SECTIONS:
+            names = [*marts.columns(mart), "currency"]
+            assert len(cells(dict.fromkeys(names))) == len(heads), mart
 
 
 def test_two_people_let_an_account_go_and_the_book_lists_it(before: Office) -> None:

@@ -112,8 +112,11 @@ final as (
     left join {{ ref('stg_kernel__settlement_receipts') }} as receipts
         on
             allocated.tenant_id = receipts.tenant_id
-            and allocated.source_id = receipts.receipt_id
-            and allocated.source_type = 'receipt'
+            -- The fee on a receipt belongs to that receipt, as in its position.
+            and receipts.receipt_id = case
+                when allocated.source_type = 'receipt' then allocated.source_id
+                when allocated.source_type = 'fee' and substr(allocated.source_id, 1, 4) = 'fee_' then substr(allocated.source_id, 5)
+            end
     left join holds
         on
             allocated.tenant_id = holds.tenant_id

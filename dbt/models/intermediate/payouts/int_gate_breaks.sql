@@ -6,7 +6,6 @@ with open_breaks as (
         drift.payout_key,
         drift.break_id,
         drift.currency,
-        drift.first_seen_at,
         -- A break without an amount difference (a wrong destination) weighs what moved.
         case
             when drift.drift_cents <> 0 then abs(drift.drift_cents)
@@ -45,7 +44,6 @@ final as (
         payout_key,
         break_id,
         currency,
-        first_seen_at,
         size_cents,
         is_non_payment,
         size_cents >= materiality_cents as is_material

@@ -1,4 +1,4 @@
--- grain: one tenant with breaks that appeared today: whether they go above a threshold of the day
+-- grain: one tenant with breaks that became breaks today: whether they go above a threshold of the day
 {{ config(materialized='view') }}
 with today as (
     select
@@ -7,8 +7,11 @@ with today as (
         count(*) as mismatches,
         {{ sum_cents('breaks.size_cents') }} as gross_cents
     from {{ ref('int_gate_breaks') }} as breaks
-    inner join {{ ref('stg_tieout__run') }} as run
-        on cast(breaks.first_seen_at as date) = cast(run.as_of as date)
+    cross join {{ ref('stg_tieout__run') }} as run
+    left join {{ ref('int_item_history') }} as history
+        on breaks.break_id = history.break_id
+    -- What waited until yesterday and is a break since today is one of today's.
+    where cast(coalesce(history.first_break_at, run.as_of) as date) = cast(run.as_of as date)
     group by breaks.tenant_id, breaks.currency
 ),
 

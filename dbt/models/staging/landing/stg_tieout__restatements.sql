@@ -1,6 +1,19 @@
--- grain: one certified figure that a publication found changed
+-- grain: one certified figure and one value that a publication found instead; every later one finds it again
 with
 {{ all_landed('tieout', 'restatements') }},
+
+found as (
+    select
+        *,
+        row_number() over (
+            partition by certification_id, tenant_id, period, currency, figure, restated_cents
+            order by
+                as_of asc nulls last,
+                run_id asc nulls last,
+                row_no asc nulls last
+        ) as place
+    from latest
+),
 
 final as (
     select
@@ -13,7 +26,8 @@ final as (
         restated_cents,
         run_id,
         as_of
-    from latest
+    from found
+    where place = 1
 )
 
 select *

@@ -45,6 +45,7 @@ from dagster_project.narration import (
     narrated,
     out,
 )
+from dagster_project.notifying import tell_failure
 from dagster_project.runs import Run
 from dagster_project.screen import show_overview, show_where
 from dagster_project.session import Session
@@ -154,9 +155,14 @@ def run_command(
     """Pull, land, verify, build, publish, sign, and pay what the gates release."""
     settings = Settings.from_env(os.environ)
     cut_off = _time("--as-of", as_of)
-    with narrated("run") as progress, Session.open(settings, progress=progress) as session:
-        run = _execute(session, as_of=cut_off, tenants=tuple(tenant or ()), full=full)
-        home = session.home
+    with narrated("run") as progress:
+        try:
+            with Session.open(settings, progress=progress) as session:
+                run = _execute(session, as_of=cut_off, tenants=tuple(tenant or ()), full=full)
+                home = session.home
+        except Exception as error:
+            tell_failure(settings, error, progress)
+            raise
     if not run.publishes:
         path = home.warehouse / "as-of" / f"tieout-{run.run_id}.duckdb"
         said = {"run_id": run.run_id, "as_of": run.as_of, "published": False, "file": str(path)}

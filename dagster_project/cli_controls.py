@@ -27,6 +27,7 @@ from dagster_project.controls import (
 )
 from dagster_project.home import Home, open_home
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, err, out, table
+from dagster_project.notifying import tell_switch
 from dagster_project.settings import Settings
 from dagster_project.signing import DEMO_OPERATORS
 from ingest.controls import ControlLine
@@ -177,7 +178,19 @@ def _change(
         second=signers[1] if len(signers) > 1 else None,
     )
     _warn_of_nobody(home, book.lines[-1])
+    if act["action"] == "kill":
+        _notify(settings, book.lines[-1], signers[0][0])
     _tell(book.lines[-1], as_json)
+
+
+def _notify(settings: Settings, line: ControlLine, by: str) -> None:
+    """The switch is armed already, and stays so if nobody can be told."""
+    if not line.valid or line.tenant_id is None:
+        return
+    missed = tell_switch(settings, line.tenant_id, line.provider_id, by)
+    if missed:
+        text = f"warning: {missed} of {len(settings.notify_urls)} addresses took no notice"
+        err.print(f"{text}; the switch is armed", soft_wrap=True, markup=False)
 
 
 def _signing(

@@ -25,6 +25,15 @@ RECONCILE_AND_ENFORCE: Final = "reconcile_and_enforce"
 _EXECUTOR: Final = dg.in_process_executor
 
 
+@dg.failure_hook(name="tell_failure", required_resource_keys={"wiring"})
+def tell_of_failure(context: dg.HookContext) -> None:
+    """Tells operators of a step that failed; the command line tells of its own runs itself."""
+    wiring = context.resources.wiring
+    error = context.op_exception
+    if error is not None and not wiring.is_attended:
+        wiring.tell_failure(error, context.log.info)
+
+
 def jobs(manifest: Manifest) -> list[dg.UnresolvedAssetJobDefinition]:
     """The jobs of this project.
 
@@ -39,18 +48,21 @@ def jobs(manifest: Manifest) -> list[dg.UnresolvedAssetJobDefinition]:
             RECONCILE,
             selection=whole - pay,
             executor_def=_EXECUTOR,
+            hooks={tell_of_failure},
             description="Sources in, warehouse built and published, packets and decisions signed.",
         ),
         dg.define_asset_job(
             ENFORCE,
             selection=pay | close_out,
             executor_def=_EXECUTOR,
+            hooks={tell_of_failure},
             description="Carries out the newest gate decisions, at most once each.",
         ),
         dg.define_asset_job(
             RECONCILE_AND_ENFORCE,
             selection=whole,
             executor_def=_EXECUTOR,
+            hooks={tell_of_failure},
             description="Both in one run.",
         ),
     ]

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from dagster_project import notifying
 from dagster_project.home import Home, prepare_home
 from dagster_project.runs import Run, begin
 from dagster_project.session import Progress, Session
 from dagster_project.settings import Settings, home_of
+from ingest.errors import SettingError
 
 __all__ = ["Wiring"]
 
@@ -30,11 +32,25 @@ class Wiring:
         environ: Where settings are read, when a session is first needed.
         opened: A session that the caller opened and will close; the command line gives one.
         clock: The time sensors go by.
+        is_attended: Whether the caller opened the session, and so tells of its failures itself.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     opened: Session | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    is_attended: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_attended = self.opened is not None
+
+    def tell_failure(self, error: BaseException, log: Callable[[str], object]) -> None:
+        """Notifies operators that a run failed; never fails itself."""
+        try:
+            settings = Settings.from_env(self.environ)
+        except SettingError as fault:
+            log(f"notify: nobody was told: {fault}")
+            return
+        notifying.tell_failure(settings, error, _to_log(log))
 
     def home(self) -> Home:
         """The home's paths, not bound to a mode: loading definitions decides nothing."""

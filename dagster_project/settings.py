@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeVar
 
 from ingest.errors import SettingError
 from ingest.limits import ReadLimits
+from ingest.notices import listed_addresses
 
 __all__ = ["DEMO_API_KEY", "HomeMode", "PayoutMode", "Settings", "home_of", "read_budget"]
 
@@ -121,7 +122,7 @@ class Settings:
                 minutes=_given(env, "TIEOUT_DECISION_MINUTES", _positive) or 30
             ),
             target=_one_of("TIEOUT_TARGET", env.get("TIEOUT_TARGET", "duckdb"), _TARGETS),
-            notify_urls=_listed(env.get("TIEOUT_NOTIFY_URLS")),
+            notify_urls=_given(env, "TIEOUT_NOTIFY_URLS", _addresses) or (),
             webhook_secrets=_listed(env.get("TIEOUT_STRIPE_WEBHOOK_SECRETS")),
             provider_webhooks=_given(env, "TIEOUT_PROVIDER_WEBHOOKS", _path),
         )
@@ -223,6 +224,17 @@ def _positive(name: str, text: str) -> int:
 
 def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _addresses(name: str, text: str) -> tuple[str, ...]:
+    found = listed_addresses(text)
+    if found is None:
+        raise SettingError(
+            got=f"{name} with something that is no address, or with more than 20 of them",
+            expected="apprise addresses such as mailto://... or slack://..., commas between them",
+            remedy=f"Correct or unset {name}; its value is not shown, because it holds secrets",
+        )
+    return found
 
 
 def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:

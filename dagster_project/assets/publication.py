@@ -12,7 +12,7 @@ from typing import Any, Final
 import dagster as dg
 from dagster_dbt import dbt_assets
 
-from dagster_project import closing, pipeline
+from dagster_project import closing, notifying, pipeline
 from dagster_project.assets.warehouse import POOL, Event, dbt_events
 from dagster_project.manifest import ACTS_TAG, Manifest
 from dagster_project.marts import Marts
@@ -144,7 +144,8 @@ def _closed(acts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         if run is None or not pipeline.seal_path(session, run).exists():
             return dg.MaterializeResult(metadata={"republished": False})
         publication = pipeline.publish(session, run)
-        return dg.MaterializeResult(metadata=_metadata(publication, run.run_id))
+        told = notifying.tell_run(session.settings, session.home, run, session.progress)
+        return dg.MaterializeResult(metadata={**_metadata(publication, run.run_id), **told})
 
     return closed
 

@@ -19,9 +19,11 @@ from ingest.audit import AUDIT_FILE
 from ingest.controls import ActLine
 from ingest.errors import TieoutError
 from tests.wiring.conftest import Answer, one_paragraph, type_command
+from tests.wiring.receiver import receiving
 
 TENANT = "tenant_aurora"
 LINK = ("--evidence-url", "https://tickets.example/7")
+NOTIFIED = "T0-hushhush-B0"
 FIRST, SECOND = "demo-operator-1", "demo-operator-2"
 
 
@@ -31,6 +33,7 @@ class Office:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.ids: dict[str, str] = {}
+        self.told: list[str] = []
 
     def type(self, *arguments: str) -> Answer:
         return type_command(self.home, *arguments)
@@ -77,8 +80,11 @@ def office(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     office.done("triage", "note", break_id, "asked the bank")
     office.ids["closed"] = office.certify("2026-09")
     office.ids["pending"] = office.certify("2026-10")
-    answer = office.type("run", "--json")
+    with receiving(NOTIFIED) as receiver:
+        answer = type_command(home, "run", "--json", TIEOUT_NOTIFY_URLS=receiver.address)
     assert answer.code == 1, answer
+    assert NOTIFIED not in answer.out + answer.err
+    office.told = receiver.lines
     return office
 
 
@@ -87,6 +93,20 @@ def test_an_override_shows_in_drift_and_lifts_the_gate(office: Office) -> None:
     assert (drift["override_id"], drift["outcome"]) == (office.ids["override"], "break")
     held = office.rows("payout_gates", tenant_id="tenant_cobalt", period="2026-10")
     assert not any("OPEN_BREAK" in (row["held_codes"] or "") for row in held)
+
+
+def test_a_run_notifies_of_its_holds_and_keeps_the_address_nowhere(office: Office) -> None:
+    waiting = [
+        row
+        for row in office.rows("payout_gates", tenant_id="tenant_birch", decision="hold")
+        if "ALREADY_PAID" not in row["held_codes"]
+    ]
+    assert waiting
+    total = money(sum(row["gross_cents"] for row in waiting), "USD")
+    assert f"tenant_birch: {len(waiting)} payouts held, {total}, OPEN_BREAK" in office.told
+    for path in office.home.rglob("*"):
+        if path.is_file():
+            assert NOTIFIED.encode() not in path.read_bytes(), path
 
 
 def test_triage_shows_in_the_queue_and_changes_no_verdict(office: Office) -> None:

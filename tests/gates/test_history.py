@@ -45,6 +45,70 @@ def breaks_seen_before(world: World) -> None:
         )
 
 
+# Tenant: what a publication of two days ago showed of the break, how many days ago its override was
+# proposed, and why that is void. Its drift is 5000, then as now.
+ACCEPTED: dict[str, tuple[dict[str, object], int, str | None]] = {
+    "same": ({}, 3, None),
+    "other_drift_since": ({"drift_cents": 4000}, 3, "drift_changed"),
+    "other_sign_since": ({"drift_cents": -5000}, 3, "drift_changed"),
+    "resolved_since": ({"lifecycle": "resolved", "outcome": "ok"}, 3, "drift_changed"),
+    "other_reason_since": ({"reason_code": "SOURCE_INCOMPLETE"}, 3, None),
+    "other_drift_before": ({"drift_cents": 4000}, 1, None),
+}
+
+
+@planted
+def overrides_that_outlived_their_drift(world: World) -> None:
+    before = AS_OF - timedelta(days=2)
+    world.own("run_log", run_id="later", as_of=before, known_at=before, started_at=before)
+    for name, (shown, days, _) in ACCEPTED.items():
+        tenant = f"t_accepted_{name}"
+        partner = Partner(world, tenant)
+        key = partner.pay(5000, period="2026-02")
+        partner.operation(key, 5000, "confirmed")
+        partner.pay()
+        digest = hashlib.sha256(f"{tenant}|payout|{key}|USD".encode()).hexdigest()
+        about = {
+            "break_id": f"brk_{digest[:24]}",
+            "reason_code": "MISSING_EXTERNAL",
+            "drift_cents": 5000,
+            "currency": "USD",
+        }
+        row = {
+            "run_id": "later",
+            "as_of": before,
+            "tenant_id": tenant,
+            "outcome": "break",
+            "lifecycle": "persisting",
+            "period": "2026-02",
+            "first_seen_at": before,
+            "source_complete": True,
+            **about,
+            **shown,
+        }
+        world.own("breaks", **row)
+        proposal = {
+            **about,
+            "amount_cents": 5000,
+            "evidence_url": "https://tickets.example/1",
+            "expires_at": AS_OF + timedelta(days=1),
+        }
+        at = AS_OF - timedelta(days=days)
+        partner.act("overrides", "propose", f"ovr_{name}", at=at, **proposal)
+        partner.act("overrides", "approve", f"ovr_{name}", by="op_b", at=at)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_an_override_is_over_for_good_once_its_drift_was_another(
+    warehouse: Warehouse, name: str
+) -> None:
+    tenant, code = f"t_accepted_{name}", ACCEPTED[name][2]
+    (row,) = warehouse.rows("select * from overrides where override_id = ?", f"ovr_{name}")
+    assert (row["override_status"], row["void_code"]) == ("void" if code else "effective", code)
+    (payable,) = (key for key in warehouse.gates(tenant) if ":2026-03:" in key)
+    assert ("OPEN_BREAK" in warehouse.held(tenant, payable)) is bool(code)
+
+
 @planted
 def restated_by_two_runs(world: World) -> None:
     for days in (1, 2):

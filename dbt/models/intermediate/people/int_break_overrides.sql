@@ -5,35 +5,6 @@ with overrides as (
     where subject_kind = 'break'
 ),
 
-earlier_runs as (
-    select
-        log.run_id,
-        log.as_of
-    from {{ ref('stg_tieout__run_log') }} as log
-    cross join {{ ref('stg_tieout__run') }} as run
-    where log.as_of < run.as_of
-),
-
--- Once a publication has shown another drift, or none, what two people accepted is over for good. A reason that
--- changed for a while, such as a source that was not read to its end, is none of that.
-outlived as (
-    select distinct overrides.override_id
-    from overrides
-    inner join {{ ref('stg_tieout__breaks') }} as history
-        on
-            overrides.tenant_id = history.tenant_id
-            and overrides.break_id = history.break_id
-    inner join earlier_runs
-        on history.run_id = earlier_runs.run_id
-    where
-        earlier_runs.as_of > overrides.proposed_at
-        and (
-            history.lifecycle = 'resolved'
-            or history.drift_cents <> overrides.drift_cents
-            or history.currency <> overrides.currency
-        )
-),
-
 compared as (
     select
         overrides.override_id,
@@ -46,7 +17,6 @@ compared as (
                 items.expected_cents - items.actual_cents <> overrides.drift_cents
                 or items.reason_code <> overrides.reason_code
                 or items.currency <> overrides.currency
-                or outlived.override_id is not null
                 then 'drift_changed'
             -- A break without an amount difference (a wrong destination) weighs what moved.
             when
@@ -62,8 +32,6 @@ compared as (
             overrides.tenant_id = items.tenant_id
             and overrides.break_id = items.break_id
             and items.outcome = 'break'
-    left join outlived
-        on overrides.override_id = outlived.override_id
 ),
 
 ranked as (

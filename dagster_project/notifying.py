@@ -126,8 +126,8 @@ def _breach(row: Mapping[str, Any]) -> str:
     by = [name for name in ("count", "money") if row[f"breached_by_{name}"]]
     drift = money(row["gross_drift_cents"], currency)
     return (
-        f"{row['tenant_id']}: {row['mismatch_count']} mismatches of {drift} on {row['day']} "
-        f"reach the daily threshold by {' and by '.join(by)}"
+        f"{row['tenant_id']}: daily threshold of {row['day']} reached by {' and by '.join(by)}: "
+        f"{row['mismatch_count']} new, {drift}"
     )
 
 

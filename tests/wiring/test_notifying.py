@@ -86,7 +86,7 @@ def test_news_is_told_once_for_as_long_as_it_lasts(home: Home, receiver: Receive
 
     assert tell() == {"news": 2, "not_taken": 0}
     assert receiver.lines == [
-        "t_1: 3 mismatches of 1,234.50 USD on 2026-11-26 reach the daily threshold by count",
+        "t_1: daily threshold of 2026-11-26 reached by count: 3 new, 1,234.50 USD",
         "t_1: 1 payout held, 50.00 USD, OPEN_BREAK",
     ]
     assert tell() == {"news": 0, "not_taken": 0}

@@ -65,8 +65,13 @@ def _taken(address: str, title: str, body: str) -> bool:
         sender = apprise.Apprise(asset=asset)
         if not sender.add(address):
             return False
-        said = {"body": body, "title": title, "body_format": apprise.NotifyFormat.TEXT}
-        return bool(sender.notify(notify_type=apprise.NotifyType.WARNING, **said))
+        taken = sender.notify(
+            body=body,
+            title=title,
+            notify_type=apprise.NotifyType.WARNING,
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+        return bool(taken)
     except Exception:  # a plugin's fault must not stop a run, and its text may hold the address
         return False
 

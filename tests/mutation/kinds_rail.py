@@ -147,6 +147,36 @@ def payment_movement_lost(money: Money) -> list[Expected]:
 
 
 @kind
+def payment_movement_twice(money: Money) -> list[Expected]:
+    """A payment that arrived has its balance transaction on its account twice."""
+    paid = money.clean.paid
+    payment = money.transfer(paid)["destination_payment"]
+    money.copy_transaction(payment)
+    return [
+        _on_transfer(money, "DUPLICATE_EXTERNAL", -paid.amount_cents, rail=payment, payout=None)
+    ]
+
+
+@kind
+def bank_payout_movement_twice(money: Money) -> list[Expected]:
+    """A bank payout left its account twice."""
+    swept = money.clean.swept
+    money.copy_transaction(swept["id"])
+    return [_on_bank(money, "DUPLICATE_EXTERNAL", -swept["amount"])]
+
+
+@kind
+def movement_at_destination_of_unknown_category(money: Money) -> list[Expected]:
+    """A party's account has a balance transaction of a category that no seed knows."""
+    paid = money.clean.paid
+    payment = money.transfer(paid)["destination_payment"]
+    made = money.copy_transaction(
+        payment, source=None, reporting_category="unheard_of", amount=777, net=777
+    )
+    return [_on_transfer(money, "UNCLASSIFIED", -777, rail=made["id"], payout=None)]
+
+
+@kind
 def refund_movement_lost(money: Money) -> list[Expected]:
     """A refund has no balance transaction."""
     sale = money.clean.part

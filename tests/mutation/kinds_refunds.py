@@ -6,6 +6,8 @@ Does not belong here: charges (kinds_customers.py), the rail's own bookkeeping (
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ingest.simulator.partner import Sale
 from tests.mutation.kinds import PLATFORM_TENANT, Expected, Money, kind
 from tests.mutation.landed import Row
@@ -147,6 +149,58 @@ def inquiry_withdrew_money(money: Money) -> list[Expected]:
     dispute = money.clean.lost
     money.rail("disputes", id=dispute["id"])["status"] = "warning_under_review"
     return [_conflict(money, money.clean.disputed_lost, dispute["id"], -dispute["amount"])]
+
+
+def _return_again(money: Money) -> int:
+    returned = money.transaction(money.clean.won["id"], "dispute_reversal")
+    named = f"{returned['id']}_again"
+    money.tables.copy("stripe/balance_transactions", returned, id=named)
+    return int(returned["amount"])
+
+
+@kind
+def dispute_won_and_returned_twice(money: Money) -> list[Expected]:
+    """A dispute was won and its money came back twice."""
+    dispute, drift = money.clean.won, _return_again(money)
+    return [_conflict(money, money.clean.disputed_won, dispute["id"], drift)]
+
+
+@kind
+def inquiry_brought_money(money: Money) -> list[Expected]:
+    """An inquiry, which moves no money, brought more than it took."""
+    dispute, drift = money.clean.won, _return_again(money)
+    money.rail("disputes", id=dispute["id"])["status"] = "warning_closed"
+    return [_conflict(money, money.clean.disputed_won, dispute["id"], drift)]
+
+
+@kind
+def dispute_brought_money(money: Money) -> list[Expected]:
+    """The withdrawal of a lost dispute put money into the balance."""
+    dispute = money.clean.lost
+    withdrawn = money.transaction(dispute["id"])
+    money.add_net(withdrawn, -2 * withdrawn["amount"])
+    listed = money.rail("dispute_balance_transactions", dispute_id=dispute["id"])
+    listed |= {"amount": withdrawn["amount"], "net": withdrawn["net"]}
+    drift = 2 * dispute["amount"]
+    sale = money.clean.disputed_lost
+    return [_on_sale("SIGN_MISMATCH", drift, sale, rail=dispute["id"], kernel=None)]
+
+
+@kind
+def dispute_won_and_then_lost(money: Money) -> list[Expected]:
+    """A dispute was won, its money came back, and it was lost after all; nothing is wrong."""
+    dispute = money.clean.won
+    withdrawn = money.transaction(dispute["id"], "dispute")
+    money.tables.copy(
+        "stripe/balance_transactions",
+        withdrawn,
+        id=f"{withdrawn['id']}_again",
+        created=withdrawn["created"] + timedelta(days=16),
+        fee=0,
+        net=withdrawn["amount"],
+    )
+    money.rail("disputes", id=dispute["id"])["status"] = "lost"
+    return []
 
 
 def _conflict(money: Money, sale: Sale, dispute_id: str, drift: int) -> Expected:

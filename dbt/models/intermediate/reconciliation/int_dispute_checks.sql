@@ -96,6 +96,9 @@ judged as (
             when unswept_cents > 0 then case
                 when as_of < {{ add_days('since_at', 'rail_booking_days') }} then 'TIMING' else 'MISSING_EXTERNAL'
             end
+            -- Money that only came in, or more than had gone out, fits no status; a conversion's rate may have moved.
+            when kept_cents < 0 and withdrawn_cents = 0 then 'SIGN_MISMATCH'
+            when kept_cents < 0 and not is_converted then 'STATUS_CONFLICT'
             when dispute_status = 'prevented' then null
             when dispute_status in ('won') or dispute_status like 'warning%'
                 then case when kept_cents > 0 then 'STATUS_CONFLICT' end

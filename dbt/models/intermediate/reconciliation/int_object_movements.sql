@@ -4,13 +4,15 @@ with moved as (
     select
         account_id,
         object_id,
-        min(movement_id) as movement_id,
+        coalesce(min(case when is_repeat then movement_id end), min(movement_id)) as movement_id,
         min(currency) as currency,
         {{ sum_cents('directed_cents') }} as moved_cents,
-        max(case when is_converted or currency <> object_currency then 1 else 0 end) = 1 as is_other_currency
+        max(case when is_converted or currency <> object_currency then 1 else 0 end) = 1 as is_other_currency,
+        max(case when is_repeat then 1 else 0 end) = 1 as is_repeated
     from {{ ref('int_movements_linked') }}
     where
-        not is_repeat
+        -- A repeat at the platform is a break of its own movement; elsewhere it is one of its object.
+        not (is_repeat and is_platform)
         and movement_type in ('collection', 'refund', 'payout', 'payout_reversal', 'bank_payout', 'topup', 'application_fee')
     group by account_id, object_id
 ),
@@ -32,6 +34,7 @@ final as (
         case
             when moved.movement_id is null and run.as_of < {{ add_days('objects.created_at', 'run.rail_booking_days') }} then 'TIMING'
             when moved.movement_id is null then 'MISSING_EXTERNAL'
+            when moved.is_repeated then 'DUPLICATE_EXTERNAL'
             when moved.is_other_currency and objects.object_type in ('charge', 'refund') then null
             when moved.is_other_currency then 'CURRENCY_MISMATCH'
             when abs(moved.moved_cents) > abs(objects.object_amount_cents) then 'AMOUNT_OVER'

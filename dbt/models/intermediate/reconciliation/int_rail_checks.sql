@@ -93,6 +93,29 @@ with checks as (
         actual_cents,
         0 as gap_cents
     from {{ ref('int_transfer_leg_checks') }}
+
+    union all
+
+    -- A category that no seed knows is a break on whichever account; the platform's are movements' own.
+    select
+        account_id,
+        'category' as check_kind,
+        balance_transaction_id as object_id,
+        'balance_transaction' as object_type,
+        cast(null as {{ dbt.type_string() }}) as charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        movement_id,
+        currency,
+        occurred_at as created_at,
+        occurred_at as expected_by,
+        'UNCLASSIFIED' as reason_code,
+        0 as expected_cents,
+        amount_cents as actual_cents,
+        0 as gap_cents
+    from {{ ref('int_movements_linked') }}
+    where
+        not is_platform
+        and scope = 'unmapped'
 ),
 
 -- What a kernel side already misses or a movement already breaks needs no second name.

@@ -49,9 +49,9 @@ CHARGE_LINKS: Final = ArtifactType(
     "charge_links",
     fields=(
         text("charge_id", needed=True),
-        text("party_id"),
-        text("source_type"),
-        text("source_id"),
+        text("party_id", needed=True),
+        text("source_type", needed=True),
+        text("source_id", needed=True),
         signed_money("amount_cents", needed=True),
         text("currency", needed=True),
     ),

@@ -102,6 +102,18 @@ def test_a_time_without_zone_or_meaning_is_refused(
     assert warehouse.rows("month_closes") == []
 
 
+@pytest.mark.parametrize("member", ["chargeId", "partyId", "sourceType", "sourceId"])
+def test_a_charge_link_that_leads_nowhere_is_refused_before_it_can_stop_a_build(
+    kernel: Kernel, warehouse: Warehouse, member: str
+) -> None:
+    link = {"tenantId": "t_acme", "chargeId": "ch_1", "partyId": "p", "sourceType": "receipt"}
+    link |= {"sourceId": "rcpt_1", "amountCents": 5, "currency": "USD"}
+    kernel.write("charge_links", [link, {**link, "chargeId": "ch_2", member: None}])
+    warehouse.land()
+    assert [entry["code"] for entry in warehouse.quarantine()] == ["field_missing"]
+    assert [row["charge_id"] for row in warehouse.rows("charge_links")] == ["ch_1"]
+
+
 def test_times_that_the_kernels_own_rules_judge_land_as_null(
     kernel: Kernel, warehouse: Warehouse, receipt: Make, decision: Make
 ) -> None:

@@ -1,6 +1,7 @@
 """The last instant that a window allows and the first that it does not.
 
-Belongs here: one function a kind; its docstring says what is done, its answer what must be said.
+Belongs here: one function a kind, artifacts without a time among them; its docstring says what is
+done, its answer what must be said.
 Does not belong here: times far from an edge (kinds_payouts.py, kinds_matching.py).
 """
 
@@ -158,3 +159,39 @@ def references_stripped_an_instant_after_the_window(money: Money) -> list[Expect
         money.on_payout("MISSING_EXTERNAL", paid.amount_cents, paid),
         Expected("REFERENCE_MISSING", -paid.amount_cents, rail=sent["id"], party=party),
     ]
+
+
+@kind
+def instruction_without_a_time(money: Money) -> list[Expected]:
+    """A paid instruction does not say when it was made; nothing is wrong."""
+    money.instruction(money.clean.paid)["generated_at"] = None
+    return []
+
+
+@kind
+def instruction_without_a_time_or_a_transfer(money: Money) -> list[Expected]:
+    """An instruction does not say when it was made, and nothing was sent for it."""
+    paid = money.clean.paid
+    money.instruction(paid)["generated_at"] = None
+    money.drop_transfer(money.transfer(paid))
+    return [money.on_payout("MISSING_EXTERNAL", paid.amount_cents, paid)]
+
+
+@kind
+def holds_without_times(money: Money) -> list[Expected]:
+    """A held and a released hold do not say when they were made or resolved; nothing is wrong."""
+    for sale in (money.clean.held, money.clean.freed):
+        assert sale.hold is not None
+        hold = money.kernel("funding_holds", hold_hash=sale.hold["holdHash"])
+        hold |= {"created_at": None, "resolved_at": None}
+    return []
+
+
+@kind
+def receipt_without_times(money: Money) -> list[Expected]:
+    """A receipt does not say when it settled or was made: its charge has no evidence left."""
+    sale = money.clean.plain
+    receipt = money.kernel("settlement_receipts", receipt_id=sale.receipt_id)
+    receipt |= {"settled_at": None, "created_at": None}
+    named = {"rail": sale.charge_id, "kernel": sale.receipt_id, "party": sale.party.party_id}
+    return [Expected("MISSING_INTERNAL", -sale.amount_cents, **named)]

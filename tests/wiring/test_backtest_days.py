@@ -1,12 +1,12 @@
 """The back-test over days on which payouts really went out, with the figures done by hand.
 
-One tenant, three days, no limit on any payout. Tried: at most 9,000 a payout and 10,000 a day.
+One tenant, three days, no limit on any payout. Tried: at most 8,000 a payout and 10,000 a day.
 
 | day | paid | under the limits |
 |---|---|---|
-| 1 | pa 8,000 | is the first of the day: 8,000 |
+| 1 | pa 8,000 | is as much as a payout may be, and the first of the day |
 | 1 | pb 7,000 | makes 15,000 that day: waits, and is free on day 2 |
-| 2 | pc 9,500 | is above 9,000 on every day |
+| 2 | pc 9,500 | is above 8,000 on every day |
 | 2 | pd 12,000 | likewise, and on day 3 its party owes 2,500: a lost dispute of 1,000 and its fee |
 """
 
@@ -149,7 +149,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 def test_over_days_a_policy_delays_one_payout_blocks_two_and_saves_what_one_party_owes(
     history: Office, tmp_path: Path
 ) -> None:
-    limits = {"max_payout_amount_cents": 9_000, "daily_payout_limit_cents": 10_000}
+    limits = {"max_payout_amount_cents": 8_000, "daily_payout_limit_cents": 10_000}
     path = tmp_path / "policy.json"
     path.write_text(
         json.dumps(

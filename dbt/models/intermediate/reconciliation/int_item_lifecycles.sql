@@ -14,7 +14,8 @@ with found as (
         items.kernel_object_id,
         items.rail_object_id,
         items.payout_key,
-        items.expected_by,
+        -- What its source gives no time for is expected since it was first seen.
+        coalesce(items.expected_by, history.first_seen_at, run.as_of) as expected_by,
         coalesce(history.first_seen_at, run.as_of) as first_seen_at,
         case
             when history.break_id is null then 'new'

@@ -65,6 +65,19 @@ spans as (
     select * from open_items
 ),
 
+-- What its source gives no time for opens when it clears, or now.
+opened as (
+    select
+        spans.tenant_id,
+        spans.currency,
+        coalesce(spans.opened_at, spans.cleared_at, run.as_of) as opened_at,
+        spans.cleared_at,
+        spans.amount_cents,
+        spans.is_written_off
+    from spans
+    cross join {{ ref('stg_tieout__run') }} as run
+),
+
 -- Money that came before its reason was never open: it opens and clears in the month of the later one.
 dated as (
     select
@@ -74,7 +87,7 @@ dated as (
         case when cleared_at < opened_at then {{ period_of('opened_at') }} else {{ period_of('cleared_at') }} end as cleared_period,
         amount_cents,
         is_written_off
-    from spans
+    from opened
 ),
 
 final as (

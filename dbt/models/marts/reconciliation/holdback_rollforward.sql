@@ -1,10 +1,23 @@
 -- grain: one party (null: not known) of a tenant in one currency and month: what is held back, opening to closing
-with dated as (
+with
+-- What its artifacts give no time for counts as held since it was resolved, or now.
+timed as (
+    select
+        positions.*,
+        coalesce(positions.created_at, positions.resolved_at, run.as_of) as opened_at,
+        case
+            when positions.hold_status <> 'held' then coalesce(positions.resolved_at, positions.created_at, run.as_of)
+        end as closed_at
+    from {{ ref('int_hold_positions') }} as positions
+    cross join {{ ref('stg_tieout__run') }} as run
+),
+
+dated as (
     select
         *,
-        {{ period_of('created_at') }} as held_period,
-        case when resolved_at < created_at then {{ period_of('created_at') }} else {{ period_of('resolved_at') }} end as resolved_period
-    from {{ ref('int_hold_positions') }}
+        {{ period_of('opened_at') }} as held_period,
+        case when closed_at < opened_at then {{ period_of('opened_at') }} else {{ period_of('closed_at') }} end as resolved_period
+    from timed
 ),
 
 holds as (

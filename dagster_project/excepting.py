@@ -72,8 +72,7 @@ def worth_of_override(home: Home, proposal: ActLine) -> str:
         TieoutError: Nothing any more: what it was proposed for is gone or is another one now.
     """
     said = proposal.members
-    amount_cents, until = said["amount_cents"], f"until {said['expires_at']:%Y-%m-%d %H:%M} UTC"
-    assert isinstance(amount_cents, int)
+    amount_cents, until = _amount_cents(proposal), f"until {said['expires_at']:%Y-%m-%d %H:%M} UTC"
     if "break_id" not in said:
         payout_key, condition = str(said["payout_key"]), str(said["condition_code"])
         gate = _of_gate(home, payout_key, condition, amount_cents)
@@ -95,7 +94,7 @@ def worth_of_write_off(home: Home, proposal: ActLine) -> str:
         TieoutError: Nothing: the break it would close is gone or is another one now.
     """
     said = proposal.members
-    amount = money(int(str(said["amount_cents"])), str(said["currency"]))
+    amount = money(_amount_cents(proposal), str(said["currency"]))
     if "break_id" not in said:
         of = said.get("party_id", "what no party owes")
         return f"{said['entry_kind']} of {amount} is posted to {of}"
@@ -103,6 +102,10 @@ def worth_of_write_off(home: Home, proposal: ActLine) -> str:
     if any(row[name] != said[name] for name in ("drift_cents", "currency")):
         raise _changed(f"{row['break_id']} is", said["drift_cents"], row["drift_cents"])
     return f"{_drift(row)} is closed while its drift stays that"
+
+
+def _amount_cents(proposal: ActLine) -> int:
+    return int(str(proposal.members["amount_cents"]))
 
 
 def _drift(row: Any) -> str:

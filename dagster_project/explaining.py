@@ -134,8 +134,9 @@ def _complete(life: Life, marts: Marts, present: set[str]) -> None:
     for _ in range(2):
         _follow(life, marts, present, skipped=_SOURCES if is_source else ())
     for _, payout_key in _keys(life, "payout_key"):
-        held = marts.rows("payout_gate_conditions", payout_key=payout_key, tenant_id=life.tenant_id)
-        life.add("payout_gate_conditions", (row for row in held if row["holds"]))
+        mart = "payout_gate_conditions"
+        holding = marts.rows(mart, payout_key=payout_key, tenant_id=life.tenant_id, holds=True)
+        life.add(mart, holding)
     owing = {
         (row["party_id"], row["currency"])
         for row in life.rows["money_movements"]

@@ -87,7 +87,7 @@ class Marts:
         """Column names of a mart, in order."""
         return list(self._table(mart).columns)
 
-    def rows(self, mart: str, **equal: str | None) -> Iterator[Row]:
+    def rows(self, mart: str, **equal: str | bool | None) -> Iterator[Row]:
         """Rows of a mart, optionally only those whose columns equal the given values.
 
         Args:
@@ -123,7 +123,7 @@ class Marts:
 
 
 def _where(
-    table: duckdb.DuckDBPyRelation, equal: Mapping[str, str | None]
+    table: duckdb.DuckDBPyRelation, equal: Mapping[str, str | bool | None]
 ) -> duckdb.DuckDBPyRelation:
     for column, value in equal.items():
         if value is not None:

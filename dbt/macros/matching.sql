@@ -1,4 +1,14 @@
-{#- Matching by nearness: pairs of which each side is the other's one nearest. Ties match nothing. -#}
+{#- Rules of matching that several models go by. -#}
+
+{#- The receipt that a source of a payout is about: itself, or the one whose fee it is; null for any other source. -#}
+{% macro receipt_of(relation) -%}
+    case
+        when {{ relation }}.source_type = 'receipt' then {{ relation }}.source_id
+        when {{ relation }}.source_type = 'fee' and substr({{ relation }}.source_id, 1, 4) = 'fee_' then substr({{ relation }}.source_id, 5)
+    end
+{%- endmacro %}
+
+{#- Nearness: pairs of which each side is the other's one nearest. Ties match nothing. -#}
 
 {#- CTEs that end in `name`: transfer_id, tenant_id, payout_key of such pairs of a relation of pairs. -#}
 {% macro mutual_best(pairs, name) -%}

@@ -2,10 +2,18 @@
     renamed over it: dbt's own way does, which costs a small build half its time. -#}
 
 {% materialization table, adapter='duckdb' %}
-  {%- set target_relation = this.incorporate(type='table') -%}
+  {{ return(made_once('table')) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='duckdb' %}
+  {{ return(made_once('view')) }}
+{% endmaterialization %}
+
+{% macro made_once(kind) %}
+  {%- set target_relation = this.incorporate(type=kind) -%}
   {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
   {%- call statement('main', auto_begin=False) -%}
-    create table {{ target_relation }} as (
+    create {{ kind }} {{ target_relation }} as (
       {{ compiled_code }}
     )
   {%- endcall -%}
@@ -13,20 +21,9 @@
     {%- do require_contract(target_relation) -%}
   {%- endif -%}
   {{ return({'relations': [target_relation]}) }}
-{% endmaterialization %}
+{% endmacro %}
 
-{% materialization view, adapter='duckdb' %}
-  {%- set target_relation = this.incorporate(type='view') -%}
-  {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
-  {%- call statement('main', auto_begin=False) -%}
-    create view {{ target_relation }} as (
-      {{ compiled_code }}
-    )
-  {%- endcall -%}
-  {{ return({'relations': [target_relation]}) }}
-{% endmaterialization %}
-
-{#- The columns a public table has are those its YAML names, in that order and with those types. -#}
+{#- The columns a contracted relation has are those its YAML names, in that order and with those types. -#}
 {% macro require_contract(relation) -%}
   {%- call statement('described', fetch_result=True) -%}
     select lower(column_name) || ' ' || lower(column_type) from (describe {{ relation }})

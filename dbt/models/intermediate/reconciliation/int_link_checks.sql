@@ -6,10 +6,7 @@ with links as {{ inlined() }} (
         links.payout_key,
         links.source_type,
         links.source_id,
-        case
-            when links.source_type = 'receipt' then links.source_id
-            when links.source_type = 'fee' and substr(links.source_id, 1, 4) = 'fee_' then substr(links.source_id, 5)
-        end as receipt_id,
+        {{ receipt_of('links') }} as receipt_id,
         links.amount_cents,
         links.currency,
         expected.party_id,

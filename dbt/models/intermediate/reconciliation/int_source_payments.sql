@@ -107,10 +107,7 @@ final as (
         links.payout_key,
         links.source_type,
         links.source_id,
-        case
-            when links.source_type = 'fee' and substr(links.source_id, 1, 4) = 'fee_' then substr(links.source_id, 5)
-            when links.source_type = 'receipt' then links.source_id
-        end as receipt_id,
+        {{ receipt_of('links') }} as receipt_id,
         links.amount_cents as instructed_cents,
         case
             when whole.payout_key is not null then links.amount_cents

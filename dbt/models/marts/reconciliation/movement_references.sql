@@ -112,11 +112,7 @@ final as (
     left join {{ ref('stg_kernel__settlement_receipts') }} as receipts
         on
             allocated.tenant_id = receipts.tenant_id
-            -- The fee on a receipt belongs to that receipt, as in its position.
-            and receipts.receipt_id = case
-                when allocated.source_type = 'receipt' then allocated.source_id
-                when allocated.source_type = 'fee' and substr(allocated.source_id, 1, 4) = 'fee_' then substr(allocated.source_id, 5)
-            end
+            and receipts.receipt_id = {{ receipt_of('allocated') }}
     left join holds
         on
             allocated.tenant_id = holds.tenant_id

@@ -65,6 +65,8 @@ __all__ = [
 ]
 
 SCHEMA_FILE: Final = "schema.parquet"
+# Pins of runs that may still be at work or be repeated; a run that is older pins the same again.
+KEPT_PINS: Final = 200
 _BATCH_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
@@ -132,8 +134,11 @@ class Landing:
 
     def committed(self, source: str | None = None) -> list[BatchManifest]:
         """Committed batches, oldest first, of one source or of all."""
-        pattern = f"{source or '*'}/*/*{MANIFEST}"
-        found = [read_manifest(path) for path in self._root.glob(pattern)]
+        found = []
+        for path in self._root.glob(f"{source or '*'}/*/*{MANIFEST}"):
+            # Another run may have forgotten an old pin since it was listed.
+            with contextlib.suppress(FileNotFoundError):
+                found.append(read_manifest(path))
         return sorted(found, key=lambda m: (m.received_at, m.batch_id, m.source, m.table))
 
     def files(self, spec: TableSpec) -> list[Path]:
@@ -186,7 +191,8 @@ class Landing:
         """Lists what a run may see: committed batches received at or before `known_at`.
 
         Pinning a run at the same time again keeps its first list, so a repeated step sees the same
-        data. Pinning it at a later time adds to its list.
+        data. Pinning it at a later time adds to its list. A build reads the pins of its own run
+        alone, whose file names end in `-pin-<run_id>`; all but the newest are removed.
 
         Returns:
             How many batches are pinned.
@@ -211,7 +217,20 @@ class Landing:
             for m in visible
         )
         self.write(PINNED_BATCHES, pins, batch_id=batch_id, received_at=known_at)
+        self._forget_old_pins()
         return len(visible)
+
+    def _forget_old_pins(self) -> None:
+        """Removes all but the newest pins; by when they were made, since a run may look back."""
+        made = []
+        for path in self._folder(PINNED_BATCHES).glob(f"*{MANIFEST}"):
+            # Another process may be removing it too.
+            with contextlib.suppress(FileNotFoundError):
+                made.append((path.stat().st_mtime_ns, path))
+        for _, path in sorted(made)[:-KEPT_PINS]:
+            # The commit goes first; what a killed removal leaves the next start sweeps.
+            remove(path)
+            remove(path.with_name(f"{path.name.removesuffix(MANIFEST)}.parquet"))
 
     def verify(self, manifest: BatchManifest) -> None:
         """Re-makes the digest of a batch from its Parquet rows and compares it.
@@ -382,16 +401,23 @@ class Landing:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            for path in (*self._root.glob("*/*/*"), *self._quarantine.glob("*/*/*")):
-                batch_id = path.name.removesuffix(".parquet").removesuffix(".jsonl")
-                table = self._root / path.parent.parent.name / path.parent.name
-                committed = (table / f"{batch_id}{MANIFEST}").exists()
-                loose = path.suffix in {".parquet", ".jsonl"} and not committed
-                if path.suffix == ".tmp" or (loose and path.name != SCHEMA_FILE):
-                    remove(path)
+            for folder in (*self._root.glob("*/*"), *self._quarantine.glob("*/*")):
+                _sweep_table(folder, self._root / folder.parent.name / folder.name)
             for path in self._lock.parent.glob("duckdb.*.tmp"):
                 if not _is_alive(path.name.split(".")[1]):
                     remove(path)
+
+
+def _sweep_table(folder: Path, table: Path) -> None:
+    """Sweeps one folder of batches; names alone, because a table may have 100,000 of them."""
+    names = os.listdir(folder)
+    listed = names if folder == table else os.listdir(table) if table.is_dir() else []
+    committed = {name.removesuffix(MANIFEST) for name in listed if name.endswith(MANIFEST)}
+    for name in names:
+        batch_id, _, suffix = name.rpartition(".")
+        loose = suffix in {"parquet", "jsonl"} and batch_id not in committed
+        if suffix == "tmp" or (loose and name != SCHEMA_FILE):
+            remove(folder / name)
 
 
 def _is_alive(pid: str) -> bool:

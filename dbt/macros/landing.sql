@@ -12,8 +12,14 @@
   {%- do run_query('create schema if not exists work.landing') -%}
   {%- for node in graph.sources.values() if node.source_name != 'run' -%}
     {%- set relation = 'work.landing.' ~ node.source_name ~ '_' ~ node.name -%}
-    {%- set files = root ~ '/' ~ node.source_name ~ '/' ~ node.name ~ '/*.parquet' -%}
-    {%- do run_query("create or replace view " ~ relation ~ " as select * from read_parquet('" ~ files ~ "', union_by_name = true)") -%}
+    {%- set folder = root ~ '/' ~ node.source_name ~ '/' ~ node.name -%}
+    {#- Every run made pins, and this one reads its own alone. -#}
+    {%- if node.name == 'pinned_batches' -%}
+      {%- set files = [folder ~ '/schema.parquet', folder ~ '/*-pin-' ~ var('run_id') ~ '.parquet'] -%}
+    {%- else -%}
+      {%- set files = [folder ~ '/*.parquet'] -%}
+    {%- endif -%}
+    {%- do run_query("create or replace view " ~ relation ~ " as select * from read_parquet(['" ~ files | join("', '") ~ "'], union_by_name = true)") -%}
   {%- endfor -%}
   {%- do run_query(
     "create or replace table work.landing.run_parameters as select "

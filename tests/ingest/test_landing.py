@@ -304,6 +304,24 @@ def test_pin_cuts_by_known_at_and_keeps_what_a_run_first_saw(landing: Landing, h
     }
 
 
+def test_the_newest_pins_stay_and_a_run_that_looks_back_keeps_its_own(
+    landing: Landing, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.landing.KEPT_PINS", 2)
+    early = land(landing, [row(1)], 0)
+    for minute in range(1, 5):
+        landing.pin(run_id=f"run{minute}", known_at=NOW + timedelta(minutes=minute))
+    landing.pin(run_id="looks-back", known_at=NOW)
+    names = "run_id, batch_id"
+    pinned = [("looks-back", early.batch_id), ("run4", early.batch_id)]
+    assert sorted(read(home, PINNED_BATCHES, names)) == pinned
+    assert {m.batch_id for m in landing.committed("tieout")} == {
+        path.stem for path in home.glob("landing/tieout/pinned_batches/*-pin-*.parquet")
+    }
+    # A run whose pin is gone pins the same again.
+    assert landing.pin(run_id="run1", known_at=NOW + timedelta(minutes=1)) == 1
+
+
 def test_refused_input_lands_as_reasons_beside_the_rows(landing: Landing, home: Path) -> None:
     refused: list[Quarantined] = []
 

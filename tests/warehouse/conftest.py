@@ -84,6 +84,8 @@ def build_world(world: World, root: Path, *, now: datetime, run_id: str = "test"
         now=now,
     )
     landing.pin(run_id=run_id, known_at=now)
+    # A build that opened the pins of another run would fail on this one.
+    (root / "landing/tieout/pinned_batches/1-pin-other.parquet").write_bytes(b"never opened")
     run = Run(run_id=run_id, as_of=now, known_at=now, started_at=now)
     building.build(home, run, thorough=True).require_good()
     connection = duckdb.connect(os.fspath(home.warehouse / "warehouse.duckdb"), read_only=True)

@@ -49,10 +49,10 @@ ui: venv ## Dagster's UI (dg dev) on the same home
 	@$(BIN)/tieout ui
 
 # Tests of one file, or of one build, stay on one worker in the order that tests/conftest.py gives.
-WORKERS ?= 0
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-test: venv ## all tests but the slow ones (WORKERS=2 for two processes)
+test: venv ## all tests but the slow ones, in two processes (WORKERS=0 for none but pytest's own)
 	@$(PYTEST)
 
 test-all: venv ## every test: soaks, packaging and browser tests too

@@ -8,6 +8,7 @@ fixtures live beside their tests.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,22 +29,42 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home [a] it's"
 
 
-# Builds that serve a whole session: every worker that met one would make it again.
-_BUILDS = ("scenarios", "real")
-_BUILD_FOLDERS = ("gates", "conformance")
+# Folders whose tests share a build: every worker that met one would make it again.
+_BUILD_FOLDERS = frozenset({"conformance", "gates", "warehouse"})
+# What takes longest, longest first: begun at the end, it would leave the other workers idle.
+_LONG = (
+    "wiring/test_people.py",
+    "mutation/test_mutation.py",
+    "wiring/test_backtest.py",
+    "payouts/test_fault_runs.py",
+    "warehouse",
+    "wiring/test_bad_input.py",
+    "wiring/test_second_run.py",
+    "wiring/test_drill.py",
+    "gates",
+)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps tests of one file or of one build on one worker, the longest files first."""
-    items.sort(key=lambda item: "demo_home" not in _fixtures(item))
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        built = [name for name in _BUILDS if name in _fixtures(item)]
-        built += [name for name in _BUILD_FOLDERS if item.path.parent.name == name]
-        group = built[0] if built else item.path.relative_to(config.rootpath).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+def _kept_together(nodeid: str) -> str:
+    """What stays on one worker, in its order: the tests of a file, or of all files of a build."""
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    folder = file.partition("/")[0]
+    return folder if folder in _BUILD_FOLDERS else file
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands out what is kept together as one; xdist's own groups are ignored since pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _kept_together(nodeid)
+
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, whatever worker takes it."""
+    rank = {name: n for n, name in enumerate(_LONG)}
+    items.sort(key=lambda item: rank.get(_kept_together(item.nodeid), len(rank)))

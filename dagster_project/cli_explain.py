@@ -293,7 +293,7 @@ def _findings(life: Life) -> None:
             f"{_expected(row)}",
             soft_wrap=True,
         )
-        out.print(f"  {escape(row['explanation'])}", soft_wrap=True)
+        out.print(f"  {escape(row['explanation'])}", soft_wrap=not out.is_terminal)
         queue = handled.get(row["break_id"])
         if queue is not None:
             note = f"; {queue['note']}" if queue["note"] else ""

@@ -67,9 +67,9 @@ def _print_drift(rows: list[dict[str, Any]]) -> None:
         for row in rows
     ]
     out.print(table("Drift (expected less actual)", heads, cells))
-    for row in rows:
-        if row["outcome"] == "break":
-            out.print(f"{row['break_id']}  {row['explanation']}", soft_wrap=True, markup=False)
+    said = [(row["break_id"], row["explanation"]) for row in rows if row["outcome"] == "break"]
+    if said:
+        out.print(table("\nBreaks", ("break", "what it is, and what to do"), said))
 
 
 def status(as_json: Json = False) -> None:

@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 __all__ = ["Listing", "table"]
 
-_WIDEST: Final = 10_000
+# Between two columns.
+_GAP: Final = 2
 _INDENT: Final = "  "
 _VERDICT_STYLES: Final = {
     "reconciled": "green",
@@ -38,7 +39,7 @@ class Listing:
     """Titled rows. No number and no name is ever broken to make a table fit.
 
     A terminal that is too narrow for the table gets a paragraph a row, `name value` after `name
-    value`. Where nobody looks at a terminal the table has the width it needs.
+    value`. Where nobody looks at a terminal the table has the width it needs, and no row is folded.
     """
 
     def __init__(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]):
@@ -49,27 +50,36 @@ class Listing:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        made = self._table()
-        needed = Measurement.get(console, options.update(max_width=_WIDEST), made).minimum
-        if needed <= options.max_width or not console.is_terminal:
-            yield made
+        least, natural = self._widths()
+        room = options.max_width - _GAP * (len(self._columns) - 1)
+        if sum(natural) <= room:
+            yield self._table(natural)
+        elif sum(least) <= room and console.is_terminal:
+            yield self._table(_narrowed(natural, least, room))
         else:
             yield from self._paragraphs(options.max_width)
 
-    def _table(self) -> Table:
+    def _widths(self) -> tuple[list[int], list[int]]:
+        """What each column needs so that no word is broken, and what it takes in one line."""
+        least, natural = [], []
+        for number, name in enumerate(self._columns):
+            cells = [Text.from_markup(_cell(row[number])).plain for row in self._rows]
+            natural.append(max(cell_len(text) for text in (name, *cells)))
+            # A number is not parted from its unit, nor a heading folded.
+            words = cells if self._is_numeric(number) else " ".join(cells).split(" ")
+            least.append(max(cell_len(text) for text in (name, *words)))
+        return least, natural
+
+    def _is_numeric(self, number: int) -> bool:
+        return bool(self._rows) and all(_is_number(row[number]) for row in self._rows)
+
+    def _table(self, widths: Sequence[int]) -> Table:
         made = Table(
             title=self._title, title_justify="left", title_style="bold", box=None, pad_edge=False
         )
-        for number, name in enumerate(self._columns):
-            cells = [_cell(row[number]) for row in self._rows]
-            numeric = bool(cells) and all(_is_number(row[number]) for row in self._rows)
-            words = [word for cell in cells for word in Text.from_markup(cell).plain.split(" ")]
+        for number, (name, width) in enumerate(zip(self._columns, widths, strict=True)):
             made.add_column(
-                name,
-                justify="right" if numeric else "left",
-                # Only what is several words may be wrapped, and no word is broken.
-                no_wrap=numeric or len(words) == len(cells),
-                min_width=max(map(len, [name, *words])),
+                name, justify="right" if self._is_numeric(number) else "left", width=width
             )
         for row in self._rows:
             made.add_row(*(_cell(value) for value in row))
@@ -93,6 +103,15 @@ class Listing:
                 yield from (Text(_INDENT + part) for part in whole)
                 line = Text(_INDENT) + (Text(last) if whole else said)
             yield line
+
+
+def _narrowed(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Widths that fit the room: the widest column that has words to wrap gives way first."""
+    widths = list(natural)
+    for _ in range(sum(natural) - room):
+        giving = [number for number, width in enumerate(widths) if width > least[number]]
+        widths[max(giving, key=lambda number: widths[number])] -= 1
+    return widths
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Listing:

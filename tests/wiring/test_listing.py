@@ -46,6 +46,21 @@ def test_no_word_is_broken_or_left_out_at_any_width(width: int) -> None:
         assert word in words, text
 
 
+def test_where_one_column_can_be_wrapped_no_other_loses_its_last_letters() -> None:
+    rows = [
+        ("OPEN_BREAK", "brk_e2957b6e8c690da15db8dc8a", "reconciliation", "yes"),
+        ("ALREADY_PAID", "paid from 2026-10", "operation, journal and rail", "no"),
+    ]
+    heads = ("condition", "observed", "seen in", "overridable")
+    for width in range(50, 100):
+        file = io.StringIO()
+        console = Console(file=file, width=width, force_terminal=True, color_system=None)
+        console.print(table("Gate", heads, rows))
+        words = file.getvalue().replace(",", "").split()
+        for word in [*heads[1:], *(cell for row in rows for cell in row)]:
+            assert set(word.replace(",", "").split()) <= set(words), (width, file.getvalue())
+
+
 def test_a_narrow_terminal_names_each_value_and_leaves_empty_ones_out() -> None:
     lines = [line.strip() for line in shown(80, terminal=True).splitlines()]
     assert lines[:2] == ["Runs", "tenant_birch  period 2026-09  verdict reconciled_with_pending"]

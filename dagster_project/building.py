@@ -184,8 +184,8 @@ def _invoke(
         *("--project-dir", folder, "--profiles-dir", folder),
         *("--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)),
         *("--quiet", "--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
-        # Debug lines cost a tenth of a small build.
-        *("--log-level-file", "info"),
+        # Lines cost a tenth of a small build, printed or not; what failed is raised, not printed.
+        *("--log-level", "none", "--log-level-file", "info"),
     ]
 
     def follow(event: Any) -> None:

@@ -5,11 +5,12 @@ What does not: any count or amount, which come from tables that SQL made; the re
 report (kernel_reconcile.py).
 
 Rows are sorted as JavaScript's `localeCompare` sorts the ids the kernel uses: punctuation before
-digits before letters, case only as a tie-break. Outside ASCII it falls back to code points.
+digits before letters, accents and case only as tie-breaks.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -35,7 +36,11 @@ _PLACE: Final = {
         " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
     )
 }
-_BEYOND: Final = len(_PLACE)
+# Letters that no accent makes, beside those that two letters make.
+_EXPANDED: Final = {
+    **{"æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"},
+    **{"đ": "d", "Đ": "D", "ß": "ss"},
+}
 
 
 def chargeback_report(
@@ -147,10 +152,25 @@ def kernel_time(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def locale_key(text: str) -> tuple[list[int], list[bool]]:
-    """Sort key of an id as the kernel's `localeCompare` orders it."""
-    places = [_PLACE.get(sign.lower(), _BEYOND + ord(sign)) for sign in text]
-    return places, [sign.isupper() for sign in text]
+def locale_key(text: str) -> tuple[list[tuple[int, int]], list[int], list[bool]]:
+    """Sort key of an id as the kernel's `localeCompare` orders it: letters, accents, then case.
+
+    Exact for ASCII. Of other texts, letters with accents and ligatures stand with their letters,
+    other scripts after them, signs before digits; signs among themselves stand by code point.
+    """
+    plain = unicodedata.normalize("NFKD", "".join(_EXPANDED.get(sign, sign) for sign in text))
+    letters = [sign for sign in plain if not unicodedata.combining(sign)]
+    marks = [ord(low) for sign in text if not sign.isascii() for low in sign.lower()]
+    places = [_place(low) for sign in letters for low in sign.casefold()]
+    return places, marks, [sign.isupper() for sign in letters]
+
+
+def _place(sign: str) -> tuple[int, int]:
+    if sign in _PLACE:
+        return 3 if sign.isalnum() else 2 if sign == "$" else 0, _PLACE[sign]
+    kind = unicodedata.category(sign)
+    group = 2 if kind == "Sc" else 1 if kind[0] in "ZPSC" else 3 if kind[0] == "N" else 4
+    return group, ord(sign)
 
 
 def _per_unit(millicents: int | None) -> float | int | None:

@@ -33,6 +33,7 @@ by_movement as (
             sources.tenant_id = positions.tenant_id
             and sources.source_type = positions.source_type
             and sources.source_id = positions.source_id
+            and movements.currency = positions.currency
     where movements.movement_type = 'payout'
     group by movements.tenant_id, movements.currency
 )

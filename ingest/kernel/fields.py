@@ -199,24 +199,28 @@ def _field(
 
     def read_simple(artifact: Artifact) -> object:
         value = artifact.get(first)
-        if value is not None:
+        if value is not None and not (needed and value == ""):
             return convert(at, value)
         if needed:
-            raise refused(at, "absent", "a value, without which the row means nothing", _MISSING)
+            raise refused(
+                at, "absent or empty", "a value, without which the row means nothing", _MISSING
+            )
         return None
 
     def read_inner(artifact: Artifact) -> object:
         holder = artifact.get(first)
         value = holder.get(last) if isinstance(holder, dict) else None
-        return read_any(artifact) if value is None else convert(at, value)
+        return read_any(artifact) if value is None or value == "" else convert(at, value)
 
     def read_any(artifact: Artifact) -> object:
         for path in paths:
             value = member(artifact, path)
-            if value is not None:
+            if value is not None and not (needed and value == ""):
                 return convert(at, value)
         if needed:
-            raise refused(at, "absent", "a value, without which the row means nothing", _MISSING)
+            raise refused(
+                at, "absent or empty", "a value, without which the row means nothing", _MISSING
+            )
         return None
 
     # The two common shapes are read without a loop: a busy export has millions of members.

@@ -61,6 +61,8 @@ _CARD: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 _KEY_BYTES: Final = 32
+# As for the kernel's artifacts: a thousand such amounts still fit a sum.
+MAX_WHOLE: Final = 2**53 - 1
 _LAST_SECOND: Final = 253_402_300_799  # the end of the year 9999
 
 
@@ -130,11 +132,15 @@ def _make_key(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Field:
-    """One allow-listed value: its column, the path to it in the object, and how to read it."""
+    """One allow-listed value: its column, the path to it in the object, and how to read it.
+
+    An object without a needed value means nothing; it is refused like one of another type.
+    """
 
     column: Column
     path: tuple[str, ...]
     read: Reader
+    needed: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -188,6 +194,8 @@ class Shape:
                 found = found.get(name) if isinstance(found, dict) else None
             try:
                 row[field.name] = None if found is None else field.read(found, seal)
+                if field.needed and row[field.name] is None:
+                    raise ValueError
             except ValueError:
                 raise FieldRefused(
                     got=f"{'.'.join(field.path)} as a {type(found).__name__}",
@@ -210,14 +218,14 @@ def identifier(column: str, path: str | None = None) -> Field:
     return _field(column, VARCHAR, path, _read_identifier)
 
 
-def text(column: str, path: str | None = None) -> Field:
+def text(column: str, path: str | None = None, *, needed: bool = False) -> Field:
     """An enum value, a currency, a label that joins; unknown enum values are kept as they are."""
-    return _field(column, VARCHAR, path, _read_text)
+    return _field(column, VARCHAR, path, _read_text, needed=needed)
 
 
-def whole(column: str, path: str | None = None) -> Field:
+def whole(column: str, path: str | None = None, *, needed: bool = False) -> Field:
     """An integer, such as an amount in minor units."""
-    return _field(column, BIGINT, path, _read_whole)
+    return _field(column, BIGINT, path, _read_whole, needed=needed)
 
 
 def flag(column: str, path: str | None = None) -> Field:
@@ -225,9 +233,9 @@ def flag(column: str, path: str | None = None) -> Field:
     return _field(column, BOOLEAN, path, _read_flag)
 
 
-def time_of(column: str, path: str | None = None) -> Field:
+def time_of(column: str, path: str | None = None, *, needed: bool = False) -> Field:
     """Unix seconds, landed as a UTC time. Zero, Stripe's word for none, is null."""
-    return _field(column, TIMESTAMP, path, _read_time)
+    return _field(column, TIMESTAMP, path, _read_time, needed=needed)
 
 
 def count(column: str, path: str | None = None) -> Field:
@@ -235,8 +243,10 @@ def count(column: str, path: str | None = None) -> Field:
     return _field(column, BIGINT, path, _read_count)
 
 
-def _field(column: str, type_: str, path: str | None, read: Reader) -> Field:
-    return Field(Column(column, type_), tuple((path or column).split(".")), read)
+def _field(
+    column: str, type_: str, path: str | None, read: Reader, *, needed: bool = False
+) -> Field:
+    return Field(Column(column, type_), tuple((path or column).split(".")), read, needed)
 
 
 def _read_identifier(found: Any, seal: Seal) -> Value:
@@ -253,7 +263,7 @@ def _read_text(found: Any, seal: Seal) -> Value:
 
 
 def _read_whole(found: Any, seal: Seal) -> Value:
-    if type(found) is not int or not -(2**63) <= found < 2**63:
+    if type(found) is not int or abs(found) > MAX_WHOLE:
         raise ValueError
     return found
 

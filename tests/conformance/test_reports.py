@@ -190,6 +190,9 @@ def test_ids_are_ordered_as_the_kernel_orders_them() -> None:
     ordered = ["a_b", "a-b", "a:b", "a.b", "a/b", "a1", "aa", "aA", "Aa", "ab", "B", "c"]
     mixed = ["c", "B", "Aa", "aa", "ab", "aA", "a1", "a/b", "a.b", "a:b", "a-b", "a_b"]
     assert sorted(mixed, key=locale_key) == ordered
+    signs = ["☃", "€", "1", "eta", "été", "Été", "etz", "ñu", "nz", "o", "ø", "p"]
+    ordered = [*signs, "ß", "st", "z", "Ω", "ж", "日"]
+    assert sorted(sorted(ordered), key=locale_key) == ordered
 
 
 def test_an_override_in_cents_is_charged_although_the_original_only_shows_it(desk: Desk) -> None:

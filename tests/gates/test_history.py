@@ -10,6 +10,7 @@ import pytest
 from tests.gates.conftest import Warehouse
 from tests.gates.landed import AS_OF, World, planted
 from tests.gates.partner import Partner
+from tests.gates.test_overrides import broken, seen
 
 # Tenant: the outcome under which a run of three days ago saw what is a break now.
 SEEN: dict[str, str] = {"waited_until_today": "pending", "broke_before_today": "break"}
@@ -43,6 +44,113 @@ def breaks_seen_before(world: World) -> None:
             first_seen_at=before,
             source_complete=True,
         )
+
+
+# Tenant: what a publication of two days ago showed of the break, how many days ago its override was
+# proposed, and why that is void. Its drift is 5000, then as now.
+ACCEPTED: dict[str, tuple[dict[str, object], int, str | None]] = {
+    "same": ({}, 3, None),
+    "other_drift_since": ({"drift_cents": 4000}, 3, "drift_changed"),
+    "other_sign_since": ({"drift_cents": -5000}, 3, "drift_changed"),
+    "resolved_since": ({"lifecycle": "resolved", "outcome": "ok"}, 3, "drift_changed"),
+    "other_reason_since": ({"reason_code": "SOURCE_INCOMPLETE"}, 3, None),
+    "other_drift_before": ({"drift_cents": 4000}, 1, None),
+}
+
+
+@planted
+def overrides_that_outlived_their_drift(world: World) -> None:
+    before = AS_OF - timedelta(days=2)
+    world.own("run_log", run_id="later", as_of=before, known_at=before, started_at=before)
+    for name, (shown, days, _) in ACCEPTED.items():
+        tenant = f"t_accepted_{name}"
+        partner, break_id = broken(world, tenant)
+        about = {
+            "break_id": break_id,
+            "reason_code": "MISSING_EXTERNAL",
+            "drift_cents": 5000,
+            "currency": "USD",
+        }
+        row = {
+            "run_id": "later",
+            "as_of": before,
+            "tenant_id": tenant,
+            "outcome": "break",
+            "lifecycle": "persisting",
+            "period": "2026-02",
+            "first_seen_at": before,
+            "source_complete": True,
+            **about,
+            **shown,
+        }
+        world.own("breaks", **row)
+        proposal = {
+            **about,
+            "amount_cents": 5000,
+            "evidence_url": "https://tickets.example/1",
+            "expires_at": AS_OF + timedelta(days=1),
+        }
+        at = AS_OF - timedelta(days=days)
+        partner.act("overrides", "propose", f"ovr_{name}", at=at, **proposal)
+        partner.act("overrides", "approve", f"ovr_{name}", by="op_b", at=at)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_an_override_is_over_for_good_once_its_drift_was_another(
+    warehouse: Warehouse, name: str
+) -> None:
+    tenant, code = f"t_accepted_{name}", ACCEPTED[name][2]
+    (row,) = warehouse.rows("select * from overrides where override_id = ?", f"ovr_{name}")
+    assert (row["override_status"], row["void_code"]) == ("void" if code else "effective", code)
+    (payable,) = (key for key in warehouse.gates(tenant) if ":2026-03:" in key)
+    assert ("OPEN_BREAK" in warehouse.held(tenant, payable)) is bool(code)
+
+
+# Tenant: what an evaluation held the payout for after OPEN_BREAK was lifted, whether that ended it.
+LIFTED: dict[str, tuple[str | None, bool]] = {
+    "held_by_nothing": (None, False),
+    "held_by_another": ("EVIDENCE_STALE", False),
+    "held_by_it_again": ("EVIDENCE_STALE,OPEN_BREAK", True),
+}
+
+
+@planted
+def conditions_that_held_although_they_were_lifted(world: World) -> None:
+    for name, (codes, _) in LIFTED.items():
+        partner, break_id = broken(world, f"t_lifted_{name}")
+        key = partner.key("2026-03")
+        world.own(
+            "gate_evaluations",
+            run_id="later",
+            tenant_id=partner.tenant,
+            payout_key=key,
+            decision="hold" if codes else "release",
+            held_codes=codes,
+            as_of=AS_OF - timedelta(days=2),
+        )
+        proposal = {
+            "payout_key": key,
+            "condition_code": "OPEN_BREAK",
+            "observed": seen(break_id),
+            "currency": "USD",
+            "amount_cents": 10_000,
+            "evidence_url": "https://tickets.example/1",
+            "expires_at": AS_OF + timedelta(days=1),
+        }
+        at = AS_OF - timedelta(days=3)
+        partner.act("overrides", "propose", f"ovr_{name}", at=at, **proposal)
+        partner.act("overrides", "approve", f"ovr_{name}", by="op_b", at=at)
+
+
+@pytest.mark.parametrize("name", LIFTED)
+def test_a_condition_that_held_once_more_is_lifted_no_longer(
+    warehouse: Warehouse, name: str
+) -> None:
+    ended = LIFTED[name][1]
+    (row,) = warehouse.rows("select * from overrides where override_id = ?", f"ovr_{name}")
+    assert row["void_code"] == ("drift_changed" if ended else None)
+    (payable,) = (key for key in warehouse.gates(f"t_lifted_{name}") if ":2026-03:" in key)
+    assert ("OPEN_BREAK" in warehouse.held(f"t_lifted_{name}", payable)) is ended
 
 
 @planted

@@ -107,13 +107,26 @@ def test_times_are_utc_and_zero_is_none() -> None:
     assert shape.row({"at": 0, "id": "x"}, SEAL)["at"] is None
 
 
+TRANSFER = {"id": "tr_1", "amount": 1, "currency": "usd", "created": 1_767_225_600}
+
+
+def test_the_largest_amount_is_kept() -> None:
+    row = kept.TRANSFERS.row(TRANSFER | {"amount": 2**53 - 1}, SEAL)
+    assert row["amount"] == 2**53 - 1
+
+
 @pytest.mark.parametrize(
     "over",
     [
         {"amount": 10.0},
         {"amount": "10"},
         {"amount": True},
-        {"amount": 2**63},
+        {"amount": 2**53},
+        {"amount": -(2**53)},
+        {"amount": None},
+        {"currency": None},
+        {"created": None},
+        {"created": 0},
         {"created": -1},
         {"created": 10**12},
         {"created": 1.5},
@@ -124,7 +137,7 @@ def test_times_are_utc_and_zero_is_none() -> None:
 )
 def test_a_value_of_another_type_is_refused_and_not_repeated(over: dict[str, Any]) -> None:
     with pytest.raises(FieldRefused) as refusal:
-        kept.TRANSFERS.row({"id": "tr_1"} | over, SEAL)
+        kept.TRANSFERS.row({**TRANSFER, **over}, SEAL)
     (name, value), *_ = over.items()
     assert name in refusal.value.got
     assert repr(value) not in str(refusal.value)

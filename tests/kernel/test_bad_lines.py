@@ -43,6 +43,7 @@ def spoilt(receipt: Make) -> dict[str, tuple[bytes, str]]:
         "amount missing": (text(receipt(7, amountCents=None)), "field_missing"),
         "negative amount": (text(receipt(7, refundedAmountCents=-1)), "field_range"),
         "no id": (text(receipt(7, receiptId=None)), "field_missing"),
+        "empty id": (text(receipt(7, receiptId="")), "field_missing"),
         "id with NUL": (text(receipt(7, receiptId="rcpt\0")), "field_text"),
         "gzip": (gzip.compress(good), "json_utf8"),
         "too deep": (b'{"a":' * 300 + b"1" + b"}" * 300, "json_too_deep"),
@@ -54,7 +55,7 @@ NAMES = [
     *("torn", "duplicate key", "float money", "fraction money", "NaN", "lone surrogate", "2^53"),
     *("bad UTF-8", "over-long", "endless", "wrong tenant", "no tenant", "another kind"),
     *("amount as text", "amount as truth", "amount missing", "negative amount", "no id"),
-    *("id with NUL", "gzip", "too deep", "not an object"),
+    *("empty id", "id with NUL", "gzip", "too deep", "not an object"),
 ]
 
 

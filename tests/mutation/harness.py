@@ -28,6 +28,7 @@ from tests.mutation import (
     kinds_kernel,
     kinds_matching,
     kinds_mixed,
+    kinds_odd,
     kinds_pairs,
     kinds_payouts,
     kinds_rail,
@@ -55,6 +56,7 @@ _MODULES = (
     kinds_pairs,
     kinds_edges,
     kinds_mixed,
+    kinds_odd,
 )
 
 Found = dict[str, Any]

@@ -166,6 +166,20 @@ def dispute_won_and_returned_twice(money: Money) -> list[Expected]:
 
 
 @kind
+def dispute_won_and_returned_in_another_currency(money: Money) -> list[Expected]:
+    """A won dispute's dollars came back as as many euros: neither pays for the other."""
+    dispute, sale = money.clean.won, money.clean.disputed_won
+    returned = money.transaction(dispute["id"], "dispute_reversal")
+    listed = money.rail("dispute_balance_transactions", balance_transaction_id=returned["id"])
+    returned["currency"] = listed["currency"] = "eur"
+    amount = dispute["amount"]
+    return [
+        _conflict(money, sale, dispute["id"], -amount),
+        _on_sale("SIGN_MISMATCH", amount, sale, rail=dispute["id"], kernel=None, currency="EUR"),
+    ]
+
+
+@kind
 def inquiry_brought_money(money: Money) -> list[Expected]:
     """An inquiry, which moves no money, brought more than it took."""
     dispute, drift = money.clean.won, _return_again(money)

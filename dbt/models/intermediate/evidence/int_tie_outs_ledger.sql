@@ -4,13 +4,13 @@ with entry_sums as (
         tenant_id,
         'ledger_entry_is_zero' as tie_out,
         period,
-        ledger_entry_id as account_id,
+        coalesce(ledger_entry_id, '') as account_id,
         cast(null as {{ dbt.type_string() }}) as balance_type,
         currency,
         {{ sum_cents('amount_cents') }} as left_cents,
         0 as right_cents
     from {{ ref('int_closing_lines') }}
-    group by tenant_id, period, ledger_entry_id, currency
+    group by tenant_id, period, coalesce(ledger_entry_id, ''), currency
 ),
 
 line_sums as (

@@ -3,20 +3,21 @@ with ledger_totals as (
     select
         tenant_id,
         period,
-        party_id,
-        ledger_account_id,
+        -- A line of nobody or of no account is one of the nameless, never one of those that have a name.
+        coalesce(party_id, '') as party_id,
+        coalesce(ledger_account_id, '') as ledger_account_id,
         currency,
         {{ sum_cents('amount_cents') }} as amount_cents
     from {{ ref('int_closing_lines') }}
-    group by tenant_id, period, party_id, ledger_account_id, currency
+    group by tenant_id, period, coalesce(party_id, ''), coalesce(ledger_account_id, ''), currency
 ),
 
 statement_totals as (
     select
         totals.tenant_id,
         totals.period,
-        totals.party_id,
-        totals.ledger_account_id,
+        coalesce(totals.party_id, '') as party_id,
+        coalesce(totals.ledger_account_id, '') as ledger_account_id,
         statements.currency,
         {{ sum_cents('totals.amount_cents') }} as amount_cents
     from {{ ref('stg_kernel__party_statement_totals') }} as totals
@@ -24,7 +25,7 @@ statement_totals as (
         on
             totals.tenant_id = statements.tenant_id
             and totals.artifact_id = statements.artifact_id
-    group by totals.tenant_id, totals.period, totals.party_id, totals.ledger_account_id, statements.currency
+    group by totals.tenant_id, totals.period, coalesce(totals.party_id, ''), coalesce(totals.ledger_account_id, ''), statements.currency
 ),
 
 ledger_equals_statement as (

@@ -22,8 +22,8 @@ final as (
         inquiries.currency,
         {{ sum_cents(
             'case when shares.charge_id is null then inquiries.amount_cents else '
-            ~ int_div('inquiries.amount_cents * shares.slice_to', 'shares.slice_total') ~ ' - '
-            ~ int_div('inquiries.amount_cents * shares.slice_from', 'shares.slice_total') ~ ' end'
+            ~ share_of('inquiries.amount_cents', 'shares.slice_to', 'shares.slice_total') ~ ' - '
+            ~ share_of('inquiries.amount_cents', 'shares.slice_from', 'shares.slice_total') ~ ' end'
         ) }} as contingent_cents
     from inquiries
     left join {{ ref('int_exposure_charge_shares') }} as shares

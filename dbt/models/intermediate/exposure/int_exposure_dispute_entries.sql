@@ -13,14 +13,14 @@ with shared as (
         case
             when shares.charge_id is null then withdrawn.amount_cents
             else
-                {{ int_div('withdrawn.amount_cents * shares.slice_to', 'shares.slice_total') }}
-                - {{ int_div('withdrawn.amount_cents * shares.slice_from', 'shares.slice_total') }}
+                {{ share_of('withdrawn.amount_cents', 'shares.slice_to', 'shares.slice_total') }}
+                - {{ share_of('withdrawn.amount_cents', 'shares.slice_from', 'shares.slice_total') }}
         end as amount_cents,
         case
             when shares.charge_id is null then withdrawn.fee_cents
             else
-                {{ int_div('withdrawn.fee_cents * shares.slice_to', 'shares.slice_total') }}
-                - {{ int_div('withdrawn.fee_cents * shares.slice_from', 'shares.slice_total') }}
+                {{ share_of('withdrawn.fee_cents', 'shares.slice_to', 'shares.slice_total') }}
+                - {{ share_of('withdrawn.fee_cents', 'shares.slice_from', 'shares.slice_total') }}
         end as fee_cents
     from {{ ref('int_exposure_dispute_movements') }} as withdrawn
     left join {{ ref('int_exposure_charge_shares') }} as shares

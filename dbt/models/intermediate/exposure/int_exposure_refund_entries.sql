@@ -44,7 +44,7 @@ settled as (
         case
             when movements.balance_transaction_id is null or charged.charged_cents = 0 then charged.charged_cents
             when charged.charged_cents = charged.amount_cents then -movements.amount_cents
-            else {{ int_div('-movements.amount_cents * charged.charged_cents', 'charged.amount_cents') }}
+            else {{ share_of('-movements.amount_cents', 'charged.charged_cents', 'charged.amount_cents') }}
         end as charged_cents
     from charged
     left join {{ ref('stg_stripe__balance_transactions') }} as movements
@@ -64,8 +64,8 @@ final as (
         settled.charge_id as source_id,
         cast(null as {{ dbt.type_string() }}) as source_status,
         settled.created_at as occurred_at,
-        {{ int_div('settled.charged_cents * shares.slice_to', 'shares.slice_total') }}
-        - {{ int_div('settled.charged_cents * shares.slice_from', 'shares.slice_total') }} as debt_cents
+        {{ share_of('settled.charged_cents', 'shares.slice_to', 'shares.slice_total') }}
+        - {{ share_of('settled.charged_cents', 'shares.slice_from', 'shares.slice_total') }} as debt_cents
     from settled
     inner join {{ ref('int_exposure_charge_shares') }} as shares
         on settled.charge_id = shares.charge_id

@@ -3,14 +3,15 @@
 with scopes as (
     select
         tenant_id,
-        provider_id
+        -- A provider without a name is none.
+        nullif(provider_id, '') as provider_id
     from {{ ref('int_payout_subjects') }}
 
     union distinct
 
     select
         tenant_id,
-        provider_id
+        nullif(provider_id, '') as provider_id
     from {{ ref('stg_kernel__money_rail_providers') }}
 
     union distinct

@@ -6,6 +6,7 @@ with open_breaks as (
         drift.payout_key,
         drift.break_id,
         drift.currency,
+        drift.drift_cents,
         -- A break without an amount difference (a wrong destination) weighs what moved.
         case
             when drift.drift_cents <> 0 then abs(drift.drift_cents)
@@ -44,6 +45,7 @@ final as (
         payout_key,
         break_id,
         currency,
+        drift_cents,
         size_cents,
         is_non_payment,
         size_cents >= materiality_cents as is_material

@@ -18,7 +18,10 @@ with today as (
 final as (
     select
         today.tenant_id,
-        {{ sum_cents('today.mismatches') }} as mismatches,
+        {{ ordered_text(
+            'cast(today.mismatches as ' ~ dbt.type_string() ~ ") || ' of ' || cast(today.gross_cents as " ~ dbt.type_string() ~ ") || ' ' || today.currency",
+            'today.currency'
+        ) }} as seen,
         max(case
             when
                 not limits.is_count_limited

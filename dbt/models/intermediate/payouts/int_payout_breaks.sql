@@ -11,7 +11,9 @@ per_party as (
         tenant_id,
         coalesce(party_id, '') as party_key,
         count(*) as breaks,
-        min(break_id) as first_break_id
+        min(break_id) as first_break_id,
+        -- Every break with its drift and size: who lifts the condition lifts these and no others.
+        {{ ordered_text(join_parts(['break_id', 'drift_cents', 'size_cents', 'currency']), 'break_id') }} as seen
     from material
     group by tenant_id, coalesce(party_id, '')
 ),
@@ -31,7 +33,9 @@ final as (
         subjects.tenant_id,
         subjects.payout_key,
         coalesce(per_party.breaks, 0) + coalesce(unattributed.breaks, 0) - coalesce(own_non_payment.breaks, 0) as open_breaks,
-        coalesce(per_party.first_break_id, unattributed.first_break_id) as first_break_id
+        coalesce(per_party.first_break_id, unattributed.first_break_id, '')
+        || ', ' || cast(coalesce(per_party.breaks, 0) + coalesce(unattributed.breaks, 0) as {{ dbt.type_string() }}) || ' open, '
+        || substr({{ sha256_hex("coalesce(per_party.seen, '') || '|' || coalesce(unattributed.seen, '')") }}, 1, 12) as seen
     from {{ ref('int_payout_subjects') }} as subjects
     left join per_party
         on

@@ -10,7 +10,9 @@ with ranked as (
             else 5
         end as state_rank
     from {{ ref('stg_kernel__money_rail_operations') }}
-    where direction = 'payout'
+    where
+        direction = 'payout'
+        and payout_key is not null
 ),
 
 chosen as (

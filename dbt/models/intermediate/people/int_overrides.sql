@@ -10,9 +10,15 @@ judged as (
             when paired.act_status <> 'approved' then paired.act_void_code
             when paired.break_id is null and not coalesce(listed.overridable, false) then 'not_overridable'
             when paired.expires_at <= run.as_of then 'expired'
+            -- Dead is dead: whatever comes back later is for two people to look at again.
+            when ended.override_id is not null then 'drift_changed'
         end as override_void_code
     from paired
     cross join run
+    left join {{ ref('int_ended_overrides') }} as ended
+        on
+            paired.tenant_id = ended.tenant_id
+            and paired.override_id = ended.override_id
     left join {{ ref('gate_conditions') }} as listed
         on paired.condition_code = listed.condition_code
 ),

@@ -72,7 +72,11 @@ joined as (
         coalesce(operations.is_dead, false) as operation_dead,
         coalesce(operations.is_collection, false) as operation_collects,
         -- An operation that says no recovery may have been paid net all the same: the journal knows.
-        greatest(coalesce(operations.recovery_cents, 0), coalesce(journalled.recovery_cents, 0)) as recovery_cents,
+        -- Nobody recovers more of a payout than there is of it.
+        least(
+            instructions.gross_cents,
+            greatest(coalesce(operations.recovery_cents, 0), coalesce(journalled.recovery_cents, 0))
+        ) as recovery_cents,
         coalesce(party_accounts.account_id, operations.destination_account_id) as destination_account_id,
         case
             when requests.requested_at > instructions.generated_at then requests.requested_at

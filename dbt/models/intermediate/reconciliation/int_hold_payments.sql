@@ -4,6 +4,7 @@ with hold_links as (
     select
         tenant_id,
         source_id as hold_hash,
+        currency,
         count(case when instructed_cents < 0 then 1 end) as deductions,
         count(case when instructed_cents > 0 then 1 end) as returns,
         {{ sum_cents('case when instructed_cents < 0 then instructed_cents end') }} as deducted_cents,
@@ -14,7 +15,7 @@ with hold_links as (
         {{ sum_cents('case when instructed_cents > 0 then reversed_cents end') }} as returned_reversed_cents
     from {{ ref('int_source_payments') }}
     where source_type = 'holdback'
-    group by tenant_id, source_id
+    group by tenant_id, source_id, currency
 ),
 
 final as (
@@ -38,6 +39,7 @@ final as (
         on
             holds.tenant_id = hold_links.tenant_id
             and holds.hold_hash = hold_links.hold_hash
+            and holds.currency = hold_links.currency
 )
 
 select *

@@ -46,6 +46,7 @@ final as (
         holds.currency,
         holds.held_amount_cents as hold_cents,
         holds.hold_status,
+        holds.is_status_known,
         holds.created_at,
         {{ add_milliseconds('holds.created_at', 'holds.challenge_window_ms') }} as window_ends_at,
         case

@@ -213,6 +213,24 @@ hold_checks as (
         )
 ),
 
+unknown_holds as (
+    select
+        tenant_id,
+        'hold_status' as check_kind,
+        hold_hash as object_key,
+        party_id,
+        {{ period_of('created_at') }} as period,
+        currency,
+        'UNCLASSIFIED' as reason_code,
+        hold_cents as expected_cents,
+        hold_cents as actual_cents,
+        hold_hash as kernel_object_id,
+        cast(null as {{ dbt.type_string() }}) as payout_key,
+        created_at as since_at
+    from {{ ref('int_hold_positions') }}
+    where not is_status_known
+),
+
 final as (
     select
         tenant_id,
@@ -232,6 +250,10 @@ final as (
     union all
 
     select * from hold_checks
+
+    union all
+
+    select * from unknown_holds
 
     union all
 

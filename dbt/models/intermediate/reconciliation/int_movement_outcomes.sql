@@ -7,6 +7,7 @@ with coded as (
             when is_repeat then 'DUPLICATE_EXTERNAL'
             when is_returned then null
             when object_type is null and scope in ('kernel_required', 'inherits_parent') then 'REFERENCE_MISSING'
+            when movement_type in ('payout', 'payout_reversal') and currency <> object_currency then 'CURRENCY_MISMATCH'
             when movement_type = 'payout' and payout_key is not null then excess_code
             when movement_type in ('payout', 'payout_reversal') and undone_cents = abs(amount_cents) then null
             when movement_type = 'payout' then coalesce(unmatched_code, 'MISSING_INTERNAL')
@@ -39,6 +40,7 @@ measured as (
         case
             when fit_code is null then fx_variance_cents
             when is_repeat or scope = 'unmapped' then directed_cents
+            when movement_type in ('payout', 'payout_reversal') and currency <> object_currency then directed_cents
             when movement_type = 'payout' and payout_key is not null then undone_cents - excess_cents
             when movement_type = 'payout' then directed_cents + undone_cents
             when movement_type = 'payout_reversal' then directed_cents - undone_cents

@@ -93,9 +93,16 @@ joined as (
         sourced.currency,
         sourced.created_at as occurred_at,
         sourced.available_on,
-        coalesce(fees.fee_lines_cents, sourced.fee_cents) as explained_fee_cents,
+        -- Amount, fee, fee lines and net must agree: where lines and net do, the fee itself is what does not.
+        case
+            when fees.fee_lines_cents <> sourced.amount_cents - sourced.net_cents then fees.fee_lines_cents
+            else sourced.fee_cents
+        end as explained_fee_cents,
         sourced.net_cents - sourced.amount_cents
-        + coalesce(fees.fee_lines_cents, sourced.fee_cents) as fee_variance_cents,
+        + case
+            when fees.fee_lines_cents <> sourced.amount_cents - sourced.net_cents then fees.fee_lines_cents
+            else sourced.fee_cents
+        end as fee_variance_cents,
         objects.object_id is not null
         and objects.expected_sign <> 0
         and scopes.movement_type in ('collection', 'payout', 'payout_reversal', 'refund', 'bank_payout', 'topup')

@@ -6,7 +6,9 @@ with moved as (
         object_id,
         coalesce(min(case when is_repeat then movement_id end), min(movement_id)) as movement_id,
         min(currency) as currency,
-        {{ sum_cents('directed_cents') }} as moved_cents,
+        -- What an object moved in another currency than its own, and at no rate, is none of its money.
+        {{ sum_cents("case when currency = object_currency or movement_type in ('collection', 'refund') then directed_cents end") }}
+        as moved_cents,
         max(case when is_converted or currency <> object_currency then 1 else 0 end) = 1 as is_other_currency,
         max(case when is_repeat then 1 else 0 end) = 1 as is_repeated
     from {{ ref('int_movements_linked') }}

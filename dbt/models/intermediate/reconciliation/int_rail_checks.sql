@@ -159,7 +159,7 @@ final as (
         -- Transfers meet their instruction by what they say; the balance's difference is a line of its own.
         case
             when checks.object_type <> 'transfer' or checks.check_kind <> 'movement' or allocations.transfer_id is null then 0
-            when checks.movement_id is null then allocations.allocated_cents
+            when checks.movement_id is null or checks.reason_code = 'CURRENCY_MISMATCH' then allocations.allocated_cents
             else checks.gap_cents
         end as balance_effect_cents
     from checks

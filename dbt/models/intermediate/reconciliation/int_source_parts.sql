@@ -14,12 +14,13 @@ withheld as (
     select
         tenant_id,
         receipt_hash,
+        currency,
         {{ sum_cents('case when is_folded then 0 else hold_cents end') }} as withheld_cents,
         {{ sum_cents('deducted_cents') }} as deducted_cents,
         {{ sum_cents('deducted_paid_cents') }} as deducted_paid_cents,
         {{ sum_cents('deducted_reversed_cents') }} as deducted_reversed_cents
     from {{ ref('int_hold_payments') }}
-    group by tenant_id, receipt_hash
+    group by tenant_id, receipt_hash, currency
 ),
 
 linked as (
@@ -27,6 +28,7 @@ linked as (
         tenant_id,
         case when source_type = 'adjustment' then 'adjustment' else 'receipt' end as source_type,
         coalesce(receipt_id, source_id) as source_id,
+        currency,
         min(party_id) as party_id,
         {{ sum_cents('instructed_cents') }} as instructed_cents,
         {{ sum_cents('paid_cents') }} as paid_cents,
@@ -35,7 +37,11 @@ linked as (
     where
         source_type = 'adjustment'
         or receipt_id is not null
-    group by tenant_id, case when source_type = 'adjustment' then 'adjustment' else 'receipt' end, coalesce(receipt_id, source_id)
+    group by
+        tenant_id,
+        case when source_type = 'adjustment' then 'adjustment' else 'receipt' end,
+        coalesce(receipt_id, source_id),
+        currency
 ),
 
 charge_parties as (
@@ -80,10 +86,13 @@ receipt_rows as (
             receipts.tenant_id = linked.tenant_id
             and linked.source_type = 'receipt'
             and receipts.receipt_id = linked.source_id
+            -- What was paid in another currency paid nothing of it; the link says so by a break of its own.
+            and receipts.currency = linked.currency
     left join withheld
         on
             receipts.tenant_id = withheld.tenant_id
             and receipts.receipt_hash = withheld.receipt_hash
+            and receipts.currency = withheld.currency
     left join charge_parties
         on
             receipts.tenant_id = charge_parties.tenant_id
@@ -147,6 +156,7 @@ adjustment_rows as (
             adjustments.tenant_id = linked.tenant_id
             and linked.source_type = 'adjustment'
             and adjustments.adjustment_id = linked.source_id
+            and adjustments.currency = linked.currency
     where adjustments.verdict <> 'mismatch'
 ),
 

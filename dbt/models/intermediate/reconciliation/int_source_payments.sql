@@ -7,6 +7,7 @@ with shown as (
     where
         movement_type = 'payout'
         and not is_repeat
+        and currency = object_currency
 ),
 
 transfers as (
@@ -108,6 +109,7 @@ final as (
         links.source_type,
         links.source_id,
         {{ receipt_of('links') }} as receipt_id,
+        links.currency,
         links.amount_cents as instructed_cents,
         case
             when whole.payout_key is not null then links.amount_cents

@@ -32,6 +32,8 @@ with matched as (
             and matches.payout_key = expected.payout_key
     left join {{ ref('int_transfer_reversed') }} as reversals
         on matches.transfer_id = reversals.transfer_id
+    -- What moved nothing, or less, settles nothing.
+    where matches.amount_cents > 0
 ),
 
 ordered as (

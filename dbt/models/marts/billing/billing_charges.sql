@@ -55,7 +55,7 @@ lines as (
         settled_volume_cents as quantity,
         cast(null as bigint) as unit_millicents,
         settled_volume_fee_bps as unit_bps,
-        {{ int_div('settled_volume_cents * settled_volume_fee_bps', '10000') }} as charged_cents,
+        {{ share_of('settled_volume_cents', 'settled_volume_fee_bps', '10000') }} as charged_cents,
         volume_events as source_event_count
     from priced
 

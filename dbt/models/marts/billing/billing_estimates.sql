@@ -35,7 +35,7 @@ priced as (
     select
         estimated.*,
         {{ int_div('overage_runs * kernel_overage_millicents + 500', '1000') }} as overage_cents,
-        {{ int_div('settled_volume_cents * settled_volume_fee_bps', '10000') }} as settled_volume_fee_cents,
+        {{ share_of('settled_volume_cents', 'settled_volume_fee_bps', '10000') }} as settled_volume_fee_cents,
         arbitration_cases * arbitration_case_fee_cents as arbitration_fee_cents
     from estimated
 ),

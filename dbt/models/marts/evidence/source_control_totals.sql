@@ -3,7 +3,7 @@ with final as (
     select
         coalesce(owners.tenant_id, '_platform') as tenant_id,
         transactions.account_id,
-        transactions.reporting_category,
+        coalesce(transactions.reporting_category, '') as reporting_category,
         transactions.currency,
         {{ period_of('transactions.created_at') }} as period,
         count(*) as row_count,
@@ -16,7 +16,7 @@ with final as (
     group by
         coalesce(owners.tenant_id, '_platform'),
         transactions.account_id,
-        transactions.reporting_category,
+        coalesce(transactions.reporting_category, ''),
         transactions.currency,
         {{ period_of('transactions.created_at') }}
 )

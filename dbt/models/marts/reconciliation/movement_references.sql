@@ -18,6 +18,7 @@ payout_sources as (
     where
         required.movement_type = 'payout'
         and not required.is_repeat
+        and required.currency = required.object_currency
 ),
 
 collection_sources as (
@@ -54,6 +55,7 @@ unsourced as (
             required.transfer_id = allocations.transfer_id
             and required.movement_type = 'payout'
             and not required.is_repeat
+            and required.currency = required.object_currency
     left join {{ ref('int_collection_positions') }} as collections
         on
             required.tenant_id = collections.tenant_id

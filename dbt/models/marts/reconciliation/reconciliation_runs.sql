@@ -157,15 +157,15 @@ final as (
         end as mapping_level,
         case
             when gross_cents = 0 then 10000
-            else {{ int_div('(gross_cents - unexplained_cents) * 10000', 'gross_cents') }}
+            else {{ share_of('(gross_cents - unexplained_cents)', '10000', 'gross_cents') }}
         end as explained_bps,
         case
             when gross_cents = 0 then 0
-            else {{ int_div('pending_cents * 10000', 'gross_cents') }}
+            else {{ share_of('pending_cents', '10000', 'gross_cents') }}
         end as pending_bps,
         case
             when required_cents = 0 then 10000
-            else {{ int_div('receipt_cents * 10000', 'required_cents') }}
+            else {{ share_of('receipt_cents', '10000', 'required_cents') }}
         end as receipt_mapped_bps,
         open_breaks,
         pending_items,

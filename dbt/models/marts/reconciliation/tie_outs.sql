@@ -29,6 +29,7 @@ transfer_equals_movement as (
         on
             matches.account_id = movements.account_id
             and matches.transfer_id = movements.object_id
+            and matches.currency = movements.currency
     group by
         matches.tenant_id,
         {{ period_of('matches.created_at') }},

@@ -15,7 +15,9 @@ final as (
         currency,
         holdback_bps,
         challenge_window_ms,
-        status as hold_status,
+        -- What no known word says has left is still held.
+        case when status in ('released', 'refunded') then status else 'held' end as hold_status,
+        status in ('held', 'released', 'refunded') as is_status_known,
         revision,
         created_at,
         updated_at,

@@ -18,6 +18,7 @@ from typing import Any, Final
 from dagster_project.home import Home, read_state, write_state
 from dagster_project.runs import Run
 from ingest.errors import TieoutError
+from ingest.folds import readable_files
 
 __all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file", "parsed_project"]
 
@@ -134,6 +135,7 @@ def build(
     if not acts:
         for file in home.warehouse.glob("*.duckdb*"):
             file.unlink()
+    _list_files(home, run)
     chosen = ["--select", ACTS] if acts else []
     if not thorough:
         chosen += ["--exclude", TESTS_OF_VIEWS]
@@ -143,6 +145,15 @@ def build(
     arguments += ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
     result = _invoke(home, arguments, manifest=parsed_project(parsed_by or home), on_node=on_node)
     return BuildResult(tuple(_node(entry) for entry in result.results))
+
+
+def _list_files(home: Home, run: Run) -> None:
+    """Writes down which landed files the build reads, where `register_landing` looks for them."""
+    lines = [
+        json.dumps({"run_id": run.run_id, "table_name": table, "files": files})
+        for table, files in readable_files(home.root, run.run_id)
+    ]
+    (home.warehouse / "landed_files.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 # What `parsed_project` gives, with the files it was parsed from; empty or one.

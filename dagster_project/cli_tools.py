@@ -22,6 +22,7 @@ from dagster_project.runs import last_published
 from dagster_project.settings import DEMO_API_KEY, Settings, home_of
 from dagster_project.simulation import Simulation
 from ingest.errors import TieoutError
+from ingest.folds import census
 
 __all__ = ["add_tools", "simulator_app"]
 
@@ -62,7 +63,7 @@ def add_tools(app: typer.Typer, panel: str) -> None:
 
 def doctor(as_json: Json = False) -> None:
     """Check this installation, its settings and its home; change nothing."""
-    findings = [_python(), _versions(), _dbt(), _settings(), _space(), _publication()]
+    findings = [_python(), _versions(), _dbt(), _settings(), _space(), _landing(), _publication()]
     good = all(finding["ok"] for finding in findings)
     if as_json:
         answer({"ok": good, "findings": findings})
@@ -106,6 +107,19 @@ def _space() -> dict[str, Any]:
     place = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(place).free
     return _finding("disk", free >= MIN_FREE_BYTES, f"{free >> 20:,} MiB free at {place}")
+
+
+def _landing() -> dict[str, Any]:
+    found = census(home_of(os.environ))
+    said = (
+        f"{found.batches:,} batches, {found.folded:,} of them in {found.folds:,} folds, "
+        f"{found.batches - found.folded:,} unfolded"
+    )
+    if found.void:
+        said += f"; void folds: {found.void:,}, a batch in each changed; the next run removes them"
+    if found.damaged:
+        said += f"; damaged batches: {len(found.damaged):,}, first {found.damaged[0]}"
+    return _finding("landing", not found.void and not found.damaged, said)
 
 
 def _publication() -> dict[str, Any]:

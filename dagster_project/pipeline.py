@@ -26,6 +26,7 @@ from dagster_project.sources import all_specs
 from evidence.artifacts import AgentKeys, KernelArtifacts
 from ingest.controls import DEPARTURE_BOOK, departed_accounts
 from ingest.errors import TieoutError
+from ingest.folding import fold_landing
 from ingest.landing import new_batch_id
 from ingest.payouts.home import bind_home
 from ingest.payouts.journal import journal_rows
@@ -163,6 +164,23 @@ def pin(session: Session, run: Run) -> int:
     return pinned
 
 
+def fold(session: Session) -> None:
+    """Folds small batches, so that reading them stays quick; under the warehouse lock.
+
+    A run does as well without, so what stops it is told and stops nothing else.
+    """
+    try:
+        done = fold_landing(session.home.root, now=session.clock())
+    except TieoutError as error:
+        session.progress("fold", str(error))
+        return
+    if done.folds:
+        session.progress("fold", f"{done.batches} batches into {done.folds} files")
+    if done.refused:
+        said = f"{len(done.refused)} batches hold other rows than were committed"
+        session.progress("fold", f"{said}, first {done.refused[0]}: restore them from a backup")
+
+
 def build_warehouse(
     session: Session, run: Run, *, on_node: Callable[[str], None] | None = None
 ) -> building.BuildResult:
@@ -171,6 +189,7 @@ def build_warehouse(
     A failed build seals nothing; its result says which node failed.
     """
     with session.home.lock("warehouse"):
+        fold(session)
         pin(session, run)
         write_state(_built(session), {"run_id": "unfinished"})
         result = building.build(session.home, run, on_node=on_node)

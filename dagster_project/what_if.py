@@ -25,6 +25,7 @@ from dagster_project.runs import Run
 from dagster_project.session import Session
 from dagster_project.sources import all_specs
 from ingest.errors import TieoutError
+from ingest.folds import FOLDER
 from ingest.landing import Landing, new_batch_id
 from ingest.tables import TableSpec
 
@@ -55,7 +56,8 @@ def what_if(session: Session, run: Run, overlay: Overlay, models: Sequence[str])
     _forget_abandoned(session)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=session.home.state) as folder:
         home = replace(prepare_home(Path(folder)), mode=session.home.mode)
-        _link(session.home.root / "landing", home.root / "landing")
+        for name in ("landing", FOLDER):
+            _link(session.home.root / name, home.root / name)
         landing = Landing(home.root)
         landing.ensure_schema(all_specs())
         for spec, rows in overlay.items():
@@ -99,8 +101,8 @@ def _link(landed: Path, folder: Path) -> None:
             if linked > MAX_LINKED_FILES:
                 raise TieoutError(
                     got=f"more than {MAX_LINKED_FILES} landed files",
-                    expected="a landing that is compacted",
-                    remedy="Let a run compact the landing, then ask again",
+                    expected="a landing of fewer files",
+                    remedy="Ask about a home of fewer runs, or of fewer tenants",
                     code="landing_too_many_files",
                 )
             (target / path.name).symlink_to(path.resolve())

@@ -119,9 +119,11 @@ def read_audit(home: Path) -> AuditTrail:
     except FileNotFoundError:
         lines, cut = [], _is_cut(home, [])
     rows: list[dict[str, object]] = []
+    keys: set[str] = set()
     last = GENESIS
     for number, text in enumerate(lines, start=1):
         entry = _parsed(text)
+        keys.add(str(entry.get("key")))
         digest = _sha256(text)
         status = "intact"
         if not entry:
@@ -140,8 +142,7 @@ def read_audit(home: Path) -> AuditTrail:
     found = {str(row["chain_status"]) for row in rows} - {"intact"}
     order = ("unreadable", "out_of_order", "changed", "cut_off")
     fault = next((code for code in order if code in found), "cut_off" if cut else None)
-    keys = frozenset(str(entry.get("key")) for entry in map(_parsed, lines))
-    return AuditTrail(tuple(rows), fault, keys)
+    return AuditTrail(tuple(rows), fault, frozenset(keys))
 
 
 def _text(act: Act, number: int, last: str) -> bytes:

@@ -8,6 +8,8 @@ batches).
     landing/<source>/<table>/<batch_id>.parquet + <batch_id>.manifest.json, schema.parquet
     quarantine/<source>/<table>/<batch_id>.jsonl
 
+Rows are read from folds where they stand for batches (`ingest.folds`).
+
 A batch is written to temporary names, synced and renamed; the manifest comes last and is the
 commit. Writers share a lock that only the sweep of a dead writer's remains takes alone, so pulls
 never wait for each other.
@@ -31,7 +33,8 @@ import orjson
 from ingest import parquet, spool
 from ingest.errors import LandingError
 from ingest.files import private_folder, publish, publish_bytes, remove, removing
-from ingest.manifests import MANIFEST, damaged, manifest_bytes, read_manifest
+from ingest.folds import FOLD, FOLDER, Folds
+from ingest.manifests import MANIFEST, check_file, damaged, manifest_bytes, read_manifest
 from ingest.tables import (
     BIGINT,
     BOOLEAN,
@@ -88,6 +91,7 @@ class Landing:
         self._quarantine = home / "quarantine"
         self._lock = home / "state" / "landing.lock"
         self._shaped: set[TableSpec] = set()
+        self._folds = Folds(home)
         for folder in (home, self._root, self._quarantine, self._lock.parent):
             private_folder(folder)
         self._sweep()
@@ -135,36 +139,30 @@ class Landing:
     def committed(self, source: str | None = None) -> list[BatchManifest]:
         """Committed batches, oldest first, of one source or of all."""
         found = []
-        for path in self._root.glob(f"{source or '*'}/*/*{MANIFEST}"):
-            # Another run may have forgotten an old pin since it was listed.
-            with contextlib.suppress(FileNotFoundError):
-                found.append(read_manifest(path))
-        return sorted(found, key=lambda m: (m.received_at, m.batch_id, m.source, m.table))
+        for of, table in self._folds.tables(source):
+            folded, loose = self._folds.manifests(of, table)
+            found += [*folded, *loose]
+        return sorted(found, key=_receipt)
 
-    def files(self, spec: TableSpec) -> list[Path]:
-        """Parquet files of the committed batches of one table, without the schema file."""
-        folder = self._folder(spec)
-        return sorted(
-            folder / f"{path.name.removesuffix(MANIFEST)}.parquet"
-            for path in folder.glob(f"*{MANIFEST}")
-        )
-
-    def schema_file(self, spec: TableSpec) -> Path:
-        """The typed file of zero rows of a table; see `ensure_schema`."""
-        return self._folder(spec) / SCHEMA_FILE
+    def readable(self, spec: TableSpec) -> list[Path]:
+        """Files that together hold each committed row of a table once, and its columns."""
+        self.ensure_schema([spec])
+        holding, folder = self._folds.of(spec.source, spec.table), self._folder(spec)
+        loose = [folder / f"{batch_id}.parquet" for batch_id in holding.loose]
+        return [*(fold.path for fold in holding.folds), *loose, folder / SCHEMA_FILE]
 
     def rows(self, spec: TableSpec, names: Sequence[str]) -> list[tuple[object, ...]]:
         """Columns of every committed row of a table, oldest receipt first; times are UTC-aware.
         For small tables: dbt reads the large ones."""
-        return parquet.read_columns(self._database, self._readable(spec), names)
+        return parquet.read_columns(self._database, self.readable(spec), names)
 
     def distinct(self, spec: TableSpec, names: Sequence[str]) -> set[tuple[object, ...]]:
         """The different values that columns have in the committed rows of a table."""
-        return set(parquet.read_columns(self._database, self._readable(spec), names, distinct=True))
+        return set(parquet.read_columns(self._database, self.readable(spec), names, distinct=True))
 
     def query(self, sql: str, **tables: TableSpec) -> list[tuple[object, ...]]:
         """Rows of a SELECT over committed rows; each table stands under the name given to it."""
-        paths = {name: self._readable(spec) for name, spec in tables.items()}
+        paths = {name: self.readable(spec) for name, spec in tables.items()}
         return parquet.run_query(self._database, sql, paths)
 
     def count_by_account(self, spec: TableSpec, batch_id: str) -> dict[str, int]:
@@ -172,7 +170,7 @@ class Landing:
         path = self._folder(spec) / f"{batch_id}.parquet"
         return (
             parquet.counts_by(self._database, path, "account_id")
-            if path in self.files(spec)
+            if self._manifest_path(spec, batch_id).exists()
             else {}
         )
 
@@ -183,7 +181,7 @@ class Landing:
         path = self._folder(spec) / f"{batch_id}.parquet"
         return (
             parquet.counts_within(self._database, path, slices)
-            if path in self.files(spec)
+            if self._manifest_path(spec, batch_id).exists()
             else [0] * len(slices)
         )
 
@@ -204,14 +202,17 @@ class Landing:
         earlier = self._manifest_path(PINNED_BATCHES, batch_id)
         if earlier.exists():
             return read_manifest(earlier).rows
-        visible = [
-            manifest
-            for manifest in self.committed()
-            if manifest.received_at <= known_at
-            and (manifest.source, manifest.table) != (PINNED_BATCHES.source, PINNED_BATCHES.table)
-        ]
-        for manifest in visible:
-            self._check_file(manifest)
+        visible = []
+        for source, table in self._folds.tables():
+            if (source, table) == (PINNED_BATCHES.source, PINNED_BATCHES.table):
+                continue
+            # A fold is believed only while its batches have their sizes.
+            folded, loose = self._folds.manifests(source, table, afresh=True)
+            for manifest in loose:
+                if manifest.received_at <= known_at:
+                    check_file(self.home, manifest)
+            visible += [m for m in (*folded, *loose) if m.received_at <= known_at]
+        visible.sort(key=_receipt)
         pins = (
             {"run_id": run_id, "source": m.source, "table_name": m.table, "batch_id": m.batch_id}
             for m in visible
@@ -238,7 +239,7 @@ class Landing:
         Raises:
             LandingError: The rows on disk are not the rows that were committed.
         """
-        path = self._check_file(manifest)
+        path = check_file(self.home, manifest)
         try:
             digest = parquet.ndjson_sha256(self._database, manifest.columns, path)
         except LandingError:
@@ -267,7 +268,7 @@ class Landing:
             kept = spooled
             if spooled.rows and not spec.append_only:
                 kept = parquet.drop_unchanged(
-                    self._database, spec, spooled, self._readable(spec), changed
+                    self._database, spec, spooled, self.readable(spec), changed
                 )
             # What was refused before and is refused again is on the list already.
             listed = bool(quarantined) and self._write_quarantine(
@@ -342,10 +343,6 @@ class Landing:
                 )
                 publish(temporary, path)
 
-    def _readable(self, spec: TableSpec) -> list[Path]:
-        self.ensure_schema([spec])
-        return [*self.files(spec), self._folder(spec) / SCHEMA_FILE]
-
     @cached_property
     def _database(self) -> parquet.Database:
         return parquet.open_database(self._lock.parent / f"duckdb.{os.getpid()}.tmp")
@@ -374,15 +371,6 @@ class Landing:
                 code="landing_batch_exists",
             )
 
-    def _check_file(self, manifest: BatchManifest) -> Path:
-        folder = self._root / manifest.source / manifest.table
-        path = folder / f"{manifest.batch_id}.parquet"
-        size = path.stat().st_size if path.exists() else None
-        if size != manifest.parquet_bytes:
-            got = "no file" if size is None else f"{size} bytes"
-            raise damaged(path, got, f"{manifest.parquet_bytes} bytes")
-        return path
-
     # --- life and death ---------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -402,17 +390,23 @@ class Landing:
             except BlockingIOError:
                 return
             for folder in (*self._root.glob("*/*"), *self._quarantine.glob("*/*")):
-                _sweep_table(folder, self._root / folder.parent.name / folder.name)
+                _sweep_table(folder, self._root / folder.parent.name / folder.name, MANIFEST)
+            for folder in (self.home / FOLDER).glob("*/*"):
+                _sweep_table(folder, folder, FOLD)
             for path in self._lock.parent.glob("duckdb.*.tmp"):
                 if not _is_alive(path.name.split(".")[1]):
                     remove(path)
 
 
-def _sweep_table(folder: Path, table: Path) -> None:
+def _receipt(manifest: BatchManifest) -> tuple[datetime, str, str, str]:
+    return manifest.received_at, manifest.batch_id, manifest.source, manifest.table
+
+
+def _sweep_table(folder: Path, table: Path, commit: str) -> None:
     """Sweeps one folder of batches; names alone, because a table may have 100,000 of them."""
     names = os.listdir(folder)
     listed = names if folder == table else os.listdir(table) if table.is_dir() else []
-    committed = {name.removesuffix(MANIFEST) for name in listed if name.endswith(MANIFEST)}
+    committed = {name.removesuffix(commit) for name in listed if name.endswith(commit)}
     for name in names:
         batch_id, _, suffix = name.rpartition(".")
         loose = suffix in {"parquet", "jsonl"} and batch_id not in committed

@@ -1,8 +1,7 @@
 """The manifest of a batch as a file: the commit that makes the batch exist.
 
 Belongs here: writing and reading one manifest, and saying that landed data is damaged. Does not
-belong
-here: when a manifest is written (`ingest.landing`), or what a batch holds.
+belong here: when a manifest is written (`ingest.landing`), or what a batch holds.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import orjson
 from ingest.errors import LandingError
 from ingest.tables import BatchManifest, Column
 
-__all__ = ["MANIFEST", "damaged", "manifest_bytes", "read_manifest"]
+__all__ = ["MANIFEST", "check_file", "damaged", "manifest_bytes", "read_manifest"]
 
 MANIFEST: Final = ".manifest.json"
 MAX_MANIFEST_BYTES: Final = 1024 * 1024
@@ -42,6 +41,20 @@ def read_manifest(path: Path) -> BatchManifest:
         return BatchManifest(**raw)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise damaged(path, "text that is not a manifest", "the manifest of a batch") from None
+
+
+def check_file(home: Path, manifest: BatchManifest) -> Path:
+    """The Parquet file of a batch.
+
+    Raises:
+        LandingError: It is missing or has another size than its manifest says.
+    """
+    path = home / "landing" / manifest.source / manifest.table / f"{manifest.batch_id}.parquet"
+    size = path.stat().st_size if path.exists() else None
+    if size != manifest.parquet_bytes:
+        got = "no file" if size is None else f"{size} bytes"
+        raise damaged(path, got, f"{manifest.parquet_bytes} bytes")
+    return path
 
 
 def damaged(path: Path, got: str, expected: str) -> LandingError:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import duckdb
 
@@ -25,11 +25,14 @@ __all__ = [
     "copy_to_parquet",
     "counts_by",
     "counts_within",
+    "digests_of",
     "drop_unchanged",
+    "join_parquet",
     "ndjson_sha256",
     "open_database",
     "read_columns",
     "run_query",
+    "sql_path",
     "sql_text",
     "sql_time",
 ]
@@ -45,6 +48,7 @@ _THREADS: Final = 2
 _VECTOR_ROWS: Final = 2_048
 _MAX_GROUP_VECTORS: Final = 30
 _ROW_GROUP_BYTES: Final = 24 << 20
+_JOINED_GROUP_ROWS: Final = 10 * _VECTOR_ROWS
 
 
 def open_database(temporary: Path) -> Database:
@@ -128,7 +132,7 @@ def ndjson_sha256(database: Database, columns: Sequence[Column], path: Path) -> 
 
     def digested(db: Database) -> str:
         digest = hashlib.sha256()
-        db.execute(f"select {picked} from read_parquet({_path(path)}) order by row_no")
+        db.execute(f"select {picked} from read_parquet({sql_path(path)}) order by row_no")
         while chunk := db.fetchmany(_CHUNK_ROWS):
             for values in chunk:
                 row = dict(zip(names, _aware(values), strict=True))
@@ -138,9 +142,62 @@ def ndjson_sha256(database: Database, columns: Sequence[Column], path: Path) -> 
     return _in_little_memory(database, digested)
 
 
+def join_parquet(database: Database, paths: Sequence[Path], path: Path) -> None:
+    """Writes all rows of Parquet files, lineage included, as one file, by receipt and batch."""
+    files = ", ".join(map(sql_path, paths))
+    copy = (
+        f"copy (from read_parquet([{files}], union_by_name = true) "
+        f"order by received_at, batch_id, row_no) to {sql_text(str(path))} "
+        f"(format parquet, compression zstd, row_group_size {_JOINED_GROUP_ROWS})"
+    )
+    _in_little_memory(database, lambda db: db.execute(copy))
+
+
+def digests_of(
+    database: Database, path: Path, shapes: Mapping[str, Sequence[Column]]
+) -> dict[str, tuple[str, int, datetime] | None]:
+    """The batches in a file of several, each made again from its rows.
+
+    Args:
+        database: From `open_database`.
+        path: The file.
+        shapes: Columns of each batch by its id, lineage excluded.
+
+    Returns:
+        By batch id, of batches that have rows: hex SHA-256 of the canonical NDJSON, rows, and
+        receipt time; None when rows are numbered otherwise than 1, 2, 3 or differ in their receipt.
+    """
+    names = sorted({column.name for columns in shapes.values() for column in columns})
+    picked = ", ".join(f'"{name}"' for name in ("batch_id", "row_no", "received_at", *names))
+    own = {batch: [(c.name, names.index(c.name)) for c in cs] for batch, cs in shapes.items()}
+
+    def digested(db: Database) -> dict[str, tuple[str, int, datetime] | None]:
+        found: dict[str, tuple[Any, int, datetime]] = {}
+        odd: dict[str, None] = {}
+        db.execute(
+            f"select {picked} from read_parquet({sql_path(path)}) "
+            "order by received_at, batch_id, row_no"
+        )
+        while chunk := db.fetchmany(_CHUNK_ROWS):
+            for row in chunk:
+                batch, row_no, at, *values = _aware(row)
+                assert isinstance(batch, str)
+                assert isinstance(at, datetime)
+                digest, rows, first = found.get(batch) or (hashlib.sha256(), 0, at)
+                if batch not in own or row_no != rows + 1 or at != first:
+                    odd[batch] = None
+                    continue
+                line = canonical_line({name: values[place] for name, place in own[batch]})
+                digest.update(line + b"\n")
+                found[batch] = (digest, rows + 1, at)
+        return {batch: (d.hexdigest(), n, at) for batch, (d, n, at) in found.items()} | odd
+
+    return _in_little_memory(database, digested)
+
+
 def column_types(database: Database, path: Path) -> list[tuple[str, str]]:
     """Names and DuckDB types of a Parquet file's columns, in order."""
-    described = _rows(database, f"describe select * from read_parquet({_path(path)})")
+    described = _rows(database, f"describe select * from read_parquet({sql_path(path)})")
     return [(str(name), str(type_)) for name, type_, *_ in described]
 
 
@@ -149,7 +206,7 @@ def read_columns(
 ) -> list[tuple[object, ...]]:
     """Named columns of all rows of Parquet files, by receipt unless distinct; times UTC-aware."""
     picked = ", ".join(f'"{name}"' for name in names)
-    files = ", ".join(_path(path) for path in paths)
+    files = ", ".join(sql_path(path) for path in paths)
     query = f"from read_parquet([{files}], union_by_name = true)"
     if distinct:
         return _rows(database, f"select distinct {picked} {query}")
@@ -161,7 +218,7 @@ def run_query(
 ) -> list[tuple[object, ...]]:
     """Rows of a SELECT that names tables, each the union of Parquet files; times UTC-aware."""
     views = ", ".join(
-        f"{name} as (from read_parquet([{', '.join(map(_path, paths))}], union_by_name = true))"
+        f"{name} as (from read_parquet([{', '.join(map(sql_path, paths))}], union_by_name = true))"
         for name, paths in tables.items()
     )
     return _rows(database, f"with {views} {sql}")
@@ -178,7 +235,7 @@ def _aware(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def counts_by(database: Database, path: Path, name: str) -> dict[str, int]:
     """Rows of a file by the value of one text column."""
-    query = f'select "{name}", count(*) from read_parquet({_path(path)}) group by 1'
+    query = f'select "{name}", count(*) from read_parquet({sql_path(path)}) group by 1'
     return {str(value): int(str(rows)) for value, rows in _rows(database, query)}
 
 
@@ -195,7 +252,7 @@ def counts_within(
     )
     query = (
         f"select s.number, count(*) from (values {values}) "
-        f"as s (number, account_id, start_at, end_at) join read_parquet({_path(path)}) as r "
+        f"as s (number, account_id, start_at, end_at) join read_parquet({sql_path(path)}) as r "
         f"on r.account_id = s.account_id and r.created >= s.start_at and r.created < s.end_at "
         f"group by s.number"
     )
@@ -238,7 +295,7 @@ def _mark_unchanged(db: Database, spec: TableSpec, new: Spooled, landed: Sequenc
     key = ", ".join(f'"{name}"' for name in spec.key)
     content = ", ".join(f'"{name}"' for name in dict.fromkeys((*spec.key, *names)))
     digest = f"unhex(left(sha256(json_array({content})), {2 * _DIGEST_BYTES})) as digest"
-    files = ", ".join(_path(path) for path in landed)
+    files = ", ".join(sql_path(path) for path in landed)
     db.execute(
         f"create temp view spooled as select hash({key}) as k, * "
         f"from {_read_ndjson(spec.columns, new.path)}"
@@ -278,7 +335,7 @@ def _row_numbers(db: Database) -> Iterator[int]:
 def _read_ndjson(columns: Sequence[Column], path: Path) -> str:
     types = ", ".join(f"'{c.name}': '{c.type}'" for c in columns) + f", '{ROW_NO}': '{BIGINT}'"
     return (
-        f"read_json({_path(path)}, format = 'newline_delimited', auto_detect = false, "
+        f"read_json({sql_path(path)}, format = 'newline_delimited', auto_detect = false, "
         f"maximum_object_size = {2 * MAX_ROW_BYTES}, columns = {{{types}}})"
     )
 
@@ -293,7 +350,7 @@ def sql_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _path(path: Path) -> str:
+def sql_path(path: Path) -> str:
     """A path as a SQL literal that DuckDB reads as itself and not as a pattern."""
     return sql_text("".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path)))
 

@@ -8,18 +8,22 @@
 {% endmacro %}
 
 {% macro duckdb__register_landing() %}
-  {%- set root = env_var('TIEOUT_HOME', '.tieout') ~ '/landing' -%}
+  {%- set home = env_var('TIEOUT_HOME', '.tieout') -%}
+  {%- set listed = landed_files(home) -%}
   {%- do run_query('create schema if not exists work.landing') -%}
   {%- for node in graph.sources.values() if node.source_name != 'run' -%}
-    {%- set relation = 'work.landing.' ~ node.source_name ~ '_' ~ node.name -%}
-    {%- set folder = root ~ '/' ~ node.source_name ~ '/' ~ node.name -%}
+    {%- set table = node.source_name ~ '/' ~ node.name -%}
+    {%- set folder = home ~ '/landing/' ~ table -%}
     {#- Every run made pins, and this one reads its own alone. -#}
     {%- if node.name == 'pinned_batches' -%}
-      {%- set files = [folder ~ '/schema.parquet', folder ~ '/*-pin-' ~ var('run_id') ~ '.parquet'] -%}
+      {%- set every = "'" ~ folder ~ "/schema.parquet', '" ~ folder ~ "/*-pin-" ~ var('run_id') ~ ".parquet'" -%}
     {%- else -%}
-      {%- set files = [folder ~ '/*.parquet'] -%}
+      {%- set every = "'" ~ folder ~ "/*.parquet'" -%}
     {%- endif -%}
-    {%- do run_query("create or replace view " ~ relation ~ " as select * from read_parquet(['" ~ files | join("', '") ~ "'], union_by_name = true)") -%}
+    {%- do run_query(
+      "create or replace view work.landing." ~ node.source_name ~ '_' ~ node.name
+      ~ " as select * from read_parquet([" ~ listed.get(table, every) ~ "], union_by_name = true)"
+    ) -%}
   {%- endfor -%}
   {%- do run_query(
     "create or replace table work.landing.run_parameters as select "
@@ -32,6 +36,24 @@
     "create or replace table work.landing.run_pinned as select distinct source, table_name, batch_id "
     ~ "from work.landing.tieout_pinned_batches where run_id = '" ~ var('run_id') ~ "'"
   ) -%}
+{% endmacro %}
+
+{#- The files of each landed table, as the builder listed them for this run: folds in the place of the batches they
+    hold. A build that nobody listed files for reads every batch. -#}
+{% macro landed_files(home) %}
+  {%- set found = {} -%}
+  {%- set list = home ~ '/warehouse/landed_files.jsonl' -%}
+  {%- if run_query("select count(*) from glob('" ~ list ~ "')").rows[0][0] > 0 -%}
+    {%- set rows = run_query(
+      "select table_name, files from read_json('" ~ list ~ "', format = 'newline_delimited', "
+      ~ "columns = {run_id: 'varchar', table_name: 'varchar', files: 'varchar'}, maximum_object_size = 67108864) "
+      ~ "where run_id = '" ~ var('run_id') ~ "'"
+    ).rows -%}
+    {%- for row in rows -%}
+      {%- do found.update({row[0]: row[1]}) -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {{ return(found) }}
 {% endmacro %}
 
 {#- The rows of one landed table that the run pinned, the latest row a key. A key that stands once is not ranked: a

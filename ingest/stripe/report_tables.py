@@ -8,10 +8,10 @@ coverage (`ingest.stripe.reports`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from ingest.landing import Landing
+from ingest.parquet import sql_path
 from ingest.spool import CanonicalLines
 from ingest.stripe import kept
 from ingest.stripe.report_rows import ReportRows
@@ -125,15 +125,8 @@ def _lines(
 
 
 def _landed_view(rows: ReportRows, landing: Landing, spec: TableSpec, name: str) -> None:
-    landing.ensure_schema([spec])
-    files = [*landing.files(spec), landing.schema_file(spec)]
     rows.db.execute(
         f"create temp view {name} as from read_parquet(["
-        + ", ".join("'" + _pattern(path) + "'" for path in files)
+        + ", ".join(map(sql_path, landing.readable(spec)))
         + "], union_by_name = true)"
     )
-
-
-def _pattern(path: Path) -> str:
-    text = "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path))
-    return text.replace("'", "''")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shutil
 import socket
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from dagster_project.narration import money
+from ingest.folding import fold_landing
+from ingest.landing import Landing
+from ingest.tables import PACKETS, RUN_LOG
 from tests.wiring.conftest import one_paragraph, type_command
 
 
@@ -55,6 +60,27 @@ def test_the_doctor_answers_without_a_home(tmp_path: Path) -> None:
     answer = type_command(tmp_path / "home", "doctor", "--json")
     assert answer.code == 0, answer
     assert not (tmp_path / "home").exists(), "a look must change nothing"
+
+
+def test_the_doctor_counts_batches_and_folds_and_names_a_damaged_batch(
+    tmp_path: Path, parsed_home: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(parsed_home, home)
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    for name, spec in product(("one", "two"), (RUN_LOG, PACKETS)):
+        Landing(home).write(spec, [{"as_of": at}], batch_id=name, received_at=at)
+    fold_landing(home, now=at, least=2)
+    (home / "landing/tieout/packets/one.parquet").unlink()
+    answer = type_command(home, "doctor", "--json")
+    assert answer.code == 1, answer
+    (found,) = [finding for finding in answer.json["findings"] if finding["what"] == "landing"]
+    assert not found["ok"]
+    assert found["found"] == (
+        "4 batches, 2 of them in 1 folds, 2 unfolded; "
+        "void folds: 1, a batch in each changed; the next run removes them; "
+        "damaged batches: 1, first no file at landing/tieout/packets/one.parquet"
+    )
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def test_a_token_on_the_command_line_is_refused_and_never_repeated(tmp_path: Pat
 @pytest.mark.slow
 def test_the_next_packet_of_the_month_holds_the_record(drill: Drill, drilled: Any) -> None:
     session = drill.session
-    assert session.landing.files(DRILLS)
+    assert session.landing.rows(DRILLS, ["drill"])
     run = begin(session.home, "after-drill", now=session.clock())
     pipeline.build_warehouse(session, run).require_good()
     pipeline.publish(session, run)

@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import closing, deciding, enforcing, issuing, pipeline, shelf
+from dagster_project import building, closing, deciding, enforcing, issuing, pipeline, shelf
 from dagster_project.controls import book_of, change, signing_as
 from dagster_project.due import pending_decisions
 from dagster_project.home import Home
 from dagster_project.manifest import ACTS_TAG, Manifest
 from dagster_project.marts import Marts
-from dagster_project.runs import begin, last_published
+from dagster_project.runs import Run, begin, last_published
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from ingest.errors import TieoutError
+from ingest.folding import fold_landing
+from ingest.folds import Fold, Folds, remove_folds
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,16 @@ def _digests(home: Home, path: Path) -> dict[str, str]:
     return found
 
 
+def _folds(home: Home) -> list[Fold]:
+    folds = Folds(home.root)
+    return [fold for table in folds.tables() for fold in folds.of(*table).folds]
+
+
+def _holds_both(fold: Fold, run: Run) -> bool:
+    """Whether a fold holds batches that a run knew and batches that came after it."""
+    return len({member.manifest.received_at <= run.known_at for member in fold.members}) > 1
+
+
 def test_an_earlier_as_of_gives_the_answer_of_then_and_neither_publishes_nor_signs(
     session: Session,
 ) -> None:
@@ -141,6 +153,9 @@ def test_an_earlier_as_of_gives_the_answer_of_then_and_neither_publishes_nor_sig
 
     published, current = last_published(home), home.current.resolve()
     packets = shelf.issued(home)
+    # Then was read batch by batch; now folds hold them, together with what was landed since.
+    assert fold_landing(home.root, now=session.clock(), least=2, merged=2).folds > 5
+    assert any(_holds_both(fold, first) for fold in _folds(home))
     run = begin(home, "earlier", now=later.as_of + timedelta(seconds=1), as_of=first.as_of)
     assert not run.publishes
     pipeline.build_warehouse(session, run).require_good()
@@ -153,6 +168,20 @@ def test_an_earlier_as_of_gives_the_answer_of_then_and_neither_publishes_nor_sig
     assert issuing.issue_packets(session, run) == []
     assert deciding.issue_decisions(session, run) == []
     assert shelf.issued(home) == packets
+
+
+@pytest.mark.slow
+def test_folds_change_no_row_of_any_table(session: Session) -> None:
+    home = session.home
+    run = begin(home, "later", now=session.clock())
+    built = {}
+    for folded in (True, False):
+        if not folded:
+            remove_folds(home.root)
+        assert bool(_folds(home)) == folded
+        building.build(home, run).require_good()
+        built[folded] = _digests(home, home.warehouse / "warehouse.duckdb")
+    assert built[True] == built[False]
 
 
 def test_publication_keeps_the_newest_three(session: Session) -> None:

@@ -20,6 +20,7 @@ from ingest.folding import Folded, fold_landing
 from ingest.folds import Fold, Folds, Holding, remove_folds
 from ingest.landing import Landing, Quarantined
 from ingest.tables import BIGINT, BOOLEAN, TIMESTAMP, VARCHAR, Column, TableSpec, columns
+from tests.ingest.dying import forked
 
 NOW = datetime(2026, 4, 1, 12, 0, 0, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -273,13 +274,13 @@ def test_rows_that_are_not_what_was_committed_are_left_out_and_named(home: Path)
 def test_few_batches_and_large_ones_stay_as_they_are(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    land(home, 0, 63)
-    assert fold_landing(home, now=NOW) == Folded()
-    land(home, 63, 1)
-    assert fold_landing(home, now=NOW) == Folded(batches=64, folds=1)
-    land(home, 64, 64)
-    monkeypatch.setattr(folding, "MAX_BYTES", 64 * 100)
-    assert fold_landing(home, now=NOW) == Folded()
+    land(home, 0, 5)
+    assert fold(home, least=6) == Folded()
+    land(home, 5, 1)
+    assert fold(home, least=6) == Folded(batches=6, folds=1)
+    land(home, 6, 6)
+    monkeypatch.setattr(folding, "MAX_BYTES", folding.LEAST * 100)
+    assert fold(home, least=6) == Folded()
 
 
 def test_a_run_folds_no_more_than_it_may(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,14 +305,14 @@ def test_a_census_counts_what_lies_in_a_landing(folded: Path) -> None:
 
 
 def test_files_grow_with_the_logarithm_of_the_batches(home: Path) -> None:
-    for number in range(64):
-        land(home, number, 1)
+    for number in range(0, 32, 2):
+        land(home, number, 2)
         fold(home, merged=2)
     rows, committed = seen(home)
     found = holding(home)
     assert len(found.folds) + len(found.loose) <= 2
-    assert len(rows) == len(set(rows)) == 128
-    assert len(committed) == 64
+    assert len(rows) == len(set(rows)) == 64
+    assert len(committed) == 32
 
 
 def test_a_superseded_fold_is_removed_a_day_later_and_not_at_once(folded: Path) -> None:
@@ -371,38 +372,17 @@ def test_one_process_folds_at_a_time(folded: Path) -> None:
 
 # --- killed ---------------------------------------------------------------------------------------
 
-# Forks a process for each home it is given, which the kernel kills at its n-th step; a step is each
-# call that changes the disk.
 KILLED = """
-import os, signal, sys, pathlib
 from datetime import timedelta
 from ingest import folding, parquet
+from tests.ingest.dying import die_at, serve_forks
 from tests.ingest.test_folding import NOW
 
 def work(home, fatal):
-    steps = 0
-    def counted(function):
-        def step(*arguments, **named):
-            nonlocal steps
-            steps += 1
-            if steps == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments, **named)
-        return step
-    os.fsync = counted(os.fsync)
-    pathlib.Path.replace = counted(pathlib.Path.replace)
-    pathlib.Path.unlink = counted(pathlib.Path.unlink)
-    parquet.join_parquet = counted(parquet.join_parquet)
-    parquet.digests_of = counted(parquet.digests_of)
+    die_at(fatal, (parquet, "join_parquet"), (parquet, "digests_of"))
     folding.fold_landing(home, now=NOW + timedelta(days=1), least=2, merged=2)
 
-for line in sys.stdin:
-    home, fatal = line.split()
-    child = os.fork()
-    if child == 0:
-        work(pathlib.Path(home), int(fatal))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+serve_forks(work)
 """
 
 
@@ -413,27 +393,17 @@ def test_a_fold_killed_at_any_step_changes_no_row(folded: Path, tmp_path: Path) 
     land(folded, 8, 8)
     before = seen(folded)
     outcomes = []
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+    with forked(KILLED) as fold_until:
         for fatal in range(1, 80):
             home = tmp_path / f"killed{fatal}"
             shutil.copytree(folded, home)
-            process.stdin.write(f"{home} {fatal}\n")
-            process.stdin.flush()
-            ended = int(process.stdout.readline())
+            ended = fold_until(home, fatal)
             assert ended in (0, -signal.SIGKILL)
             assert seen(home) == before
             assert [path for path in home.rglob("*") if path.name.endswith(".tmp")] == []
             loose = (p for p in home.glob("folds/*/*/*.parquet"))
             assert all(p.with_name(f"{p.stem}.fold.json").exists() for p in loose)
-            # Whatever was left, the next run ends where an unharmed one ends.
+            # Whatever was left, the next runs end where unharmed ones end.
             fold(home, days=3, merged=2)
             fold(home, days=5, merged=2)
             found = holding(home)
@@ -444,5 +414,4 @@ def test_a_fold_killed_at_any_step_changes_no_row(folded: Path, tmp_path: Path) 
                 break
         else:
             pytest.fail("folding never came to its end")
-        process.stdin.close()
     assert len(outcomes) >= 12

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,81 +15,46 @@ import pytest
 
 from ingest.errors import LandingError
 from ingest.landing import VARCHAR, Column, Landing, TableSpec
+from tests.ingest.dying import forked
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SPEC = TableSpec("rail", "payments", (Column("id", VARCHAR),), ("id",))
 
-# Forks a writer for each number it is given; the kernel kills that writer at its n-th step. A step
-# is each call that changes the disk.
+# A writer that dies at a step.
 WRITERS = """
-import os, signal, sys, pathlib
 from datetime import datetime, UTC
-from ingest import files, landing, parquet, spool
+from ingest import landing, parquet, spool
+from tests.ingest.dying import die_at, serve_forks
 
-home = pathlib.Path(sys.argv[1])
 now = datetime(2026, 4, 1, tzinfo=UTC)
 spec = landing.TableSpec("rail", "payments", (landing.Column("id", landing.VARCHAR),), ("id",))
 refused = [landing.Quarantined("f", 1, "torn_line", "ends early", None, "Send it again")]
 
-def write(fatal):
-    steps = 0
-    def counted(function):
-        def step(*arguments, **named):
-            nonlocal steps
-            steps += 1
-            if steps == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments, **named)
-        return step
+def write(home, fatal):
     store = landing.Landing(home)
     store.ensure_schema([spec, landing.QUARANTINE])
-    os.fsync = counted(os.fsync)
-    pathlib.Path.replace = counted(pathlib.Path.replace)
-    pathlib.Path.unlink = counted(pathlib.Path.unlink)
-    parquet.copy_to_parquet = counted(parquet.copy_to_parquet)
-    spool.spool_rows = counted(spool.spool_rows)
+    die_at(fatal, (parquet, "copy_to_parquet"), (spool, "spool_rows"))
     rows = [{"id": "b"}, {"id": "c"}]
     store.write(spec, rows, batch_id="second", received_at=now, quarantined=refused)
 
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        write(int(line))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+serve_forks(write)
 """
 
 
 @pytest.fixture
-def write_until(home: Path) -> Iterator[Callable[[int], int]]:
+def write_until() -> Iterator[Callable[[Path, int], int]]:
     """Runs a writer that dies at a step, and returns how it ended."""
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITERS, str(home)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        tell, hear = process.stdin, process.stdout
-
-        def run(fatal: int) -> int:
-            tell.write(f"{fatal}\n")
-            tell.flush()
-            return int(hear.readline())
-
+    with forked(WRITERS) as run:
         yield run
-        tell.close()
 
 
 def test_a_writer_killed_at_any_step_leaves_all_or_nothing(
-    home: Path, write_until: Callable[[int], int]
+    home: Path, write_until: Callable[[Path, int], int]
 ) -> None:
     Landing(home).write(SPEC, [{"id": "a"}], batch_id="first", received_at=NOW)
     outcomes = []
     for fatal in range(1, 60):
-        ended = write_until(fatal)
+        ended = write_until(home, fatal)
         if ended == 0:
             break
         assert ended == -signal.SIGKILL

@@ -14,6 +14,7 @@ from dagster_dbt import dbt_assets
 
 from dagster_project import closing, notifying, pipeline
 from dagster_project.assets.warehouse import POOL, Event, dbt_events
+from dagster_project.forgetting import forget_old_runs
 from dagster_project.manifest import ACTS_TAG, Manifest
 from dagster_project.marts import Marts
 from dagster_project.resources import Wiring
@@ -91,6 +92,7 @@ def _landed_acts(acts_after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         session = wiring.session(context.log.info)
         run = last_published(session.home)
         landed = closing.land_acts(session, run) if run else {}
+        forget_old_runs(context.instance, session.home)
         return dg.MaterializeResult(metadata=dict(landed))
 
     return acts

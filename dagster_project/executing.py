@@ -1,7 +1,7 @@
 """Running a job in this process: the same job the UI runs, without a daemon.
 
-Belongs here: the Dagster instance of a home, and one execution. Does not belong here: what the job
-does, or what is shown of it.
+Belongs here: one execution. Does not belong here: what the job does, what is shown of it, or where
+Dagster logs it (`event_log.py`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-import dagster as dg
-
 from dagster_project.assets.landing import RUN_KEY
 from dagster_project.definitions import build_defs
+from dagster_project.event_log import instance_of
 from dagster_project.jobs import ENFORCE, RECONCILE, RECONCILE_AND_ENFORCE
 from dagster_project.resources import Wiring
 from dagster_project.runs import Run, find
@@ -73,7 +72,7 @@ def _execute(session: Session, job: str, config: dict[str, object]) -> str:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     session.progress("models", "reading the dbt project")
     definitions = build_defs(Wiring(opened=session))
-    with dg.DagsterInstance.from_config(str(session.home.dagster)) as instance:
+    with instance_of(session.home) as instance:
         result = definitions.resolve_job_def(job).execute_in_process(
             run_config=config, instance=instance, raise_on_error=True
         )

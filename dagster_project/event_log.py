@@ -60,6 +60,12 @@ class OpenEventLog(SqliteEventLogStorage):
 
         return engine
 
+    def delete_events(self, run_id: str) -> None:
+        super().delete_events(run_id)
+        # Its file goes next, and must not come back when this process ends.
+        if run_id in self._engines:
+            self._engines.pop(run_id).dispose()
+
     def dispose(self) -> None:
         while self._engines:
             self._engines.popitem()[1].dispose()

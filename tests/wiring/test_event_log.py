@@ -53,9 +53,14 @@ def test_another_process_reads_while_the_run_has_it_open_and_after(tmp_path: Pat
             again = dg.materialize([made], instance=theirs).run_id
             assert _logged(theirs, again) == said
             assert _logged(ours, again) == said
-    assert not list((home.dagster / "history" / "runs").glob("*-wal"))
+    runs = home.dagster / "history" / "runs"
+    assert not list(runs.glob("*-wal"))
     with instance_of(home) as ours:
         assert _logged(ours, run_id) == said
+        ours.delete_run(run_id)
+        assert [path.name for path in runs.glob(f"{run_id}*")] == [f"{run_id}.db"]
+        (runs / f"{run_id}.db").unlink()
+    assert not list(runs.glob(f"{run_id}*"))
 
 
 def test_a_file_is_not_opened_anew_for_each_event(

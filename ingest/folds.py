@@ -28,7 +28,7 @@ import orjson
 
 from ingest.errors import LandingError
 from ingest.files import remove
-from ingest.manifests import MANIFEST, check_file, read_manifest
+from ingest.manifests import MANIFEST, check_file, manifest_of, read_manifest
 from ingest.parquet import sql_path
 from ingest.tables import PINNED_BATCHES, BatchManifest, Column
 
@@ -317,8 +317,7 @@ def _member(
     entry: dict[str, Any], name: dict[str, Any], shapes: Sequence[tuple[Column, ...]]
 ) -> Member:
     file, columns = entry.pop("file"), shapes[entry.pop("shape")]
-    entry["received_at"] = datetime.fromisoformat(entry["received_at"])
-    return Member(BatchManifest(**name, **entry, columns=columns), *file)
+    return Member(manifest_of({**name, **entry}, columns), *file)
 
 
 def _is_believed(fold: Fold, folder: Path) -> bool:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from ingest.errors import LandingError
 from ingest.tables import BatchManifest, Column
 
-__all__ = ["MANIFEST", "check_file", "damaged", "manifest_bytes", "read_manifest"]
+__all__ = ["MANIFEST", "check_file", "damaged", "manifest_bytes", "manifest_of", "read_manifest"]
 
 MANIFEST: Final = ".manifest.json"
 MAX_MANIFEST_BYTES: Final = 1024 * 1024
@@ -36,11 +36,15 @@ def read_manifest(path: Path) -> BatchManifest:
     try:
         with path.open("rb") as handle:
             raw = orjson.loads(handle.read(MAX_MANIFEST_BYTES))
-        raw["received_at"] = datetime.fromisoformat(raw["received_at"])
-        raw["columns"] = tuple(Column(**column) for column in raw["columns"])
-        return BatchManifest(**raw)
+        return manifest_of(raw, tuple(Column(**column) for column in raw["columns"]))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise damaged(path, "text that is not a manifest", "the manifest of a batch") from None
+
+
+def manifest_of(raw: dict[str, Any], columns: tuple[Column, ...]) -> BatchManifest:
+    """A manifest from its JSON members; its columns are made by the caller, who may share them."""
+    received_at = datetime.fromisoformat(raw["received_at"])
+    return BatchManifest(**{**raw, "received_at": received_at, "columns": columns})
 
 
 def check_file(home: Path, manifest: BatchManifest) -> Path:

@@ -165,7 +165,7 @@ def digests_of(
 
     Returns:
         By batch id, of batches that have rows: hex SHA-256 of the canonical NDJSON, rows, and
-        receipt time; None when rows are numbered otherwise than 1, 2, 3 or differ in their receipt.
+        receipt time; None when two rows have one number, or rows differ in their receipt.
     """
     names = sorted({column.name for columns in shapes.values() for column in columns})
     picked = ", ".join(f'"{name}"' for name in ("batch_id", "row_no", "received_at", *names))
@@ -174,6 +174,7 @@ def digests_of(
     def digested(db: Database) -> dict[str, tuple[str, int, datetime] | None]:
         found: dict[str, tuple[Any, int, datetime]] = {}
         odd: dict[str, None] = {}
+        before: object = None
         db.execute(
             f"select {picked} from read_parquet({sql_path(path)}) "
             "order by received_at, batch_id, row_no"
@@ -184,9 +185,10 @@ def digests_of(
                 assert isinstance(batch, str)
                 assert isinstance(at, datetime)
                 digest, rows, first = found.get(batch) or (hashlib.sha256(), 0, at)
-                if batch not in own or row_no != rows + 1 or at != first:
+                if batch not in own or at != first or (rows and row_no == before):
                     odd[batch] = None
                     continue
+                before = row_no
                 line = canonical_line({name: values[place] for name, place in own[batch]})
                 digest.update(line + b"\n")
                 found[batch] = (digest, rows + 1, at)

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from ingest import folding, folds, manifests
@@ -19,6 +21,7 @@ from ingest.errors import LandingError
 from ingest.folding import Folded, fold_landing
 from ingest.folds import Fold, Folds, Holding, remove_folds
 from ingest.landing import Landing, Quarantined
+from ingest.parquet import ndjson_sha256, sql_path, sql_text
 from ingest.tables import BIGINT, BOOLEAN, TIMESTAMP, VARCHAR, Column, TableSpec, columns
 from tests.ingest.dying import forked
 
@@ -216,6 +219,29 @@ def test_a_batch_rewritten_by_an_erasure_is_read_as_rewritten(folded: Path) -> N
     landing.write(PAYMENTS, rows, batch_id="b001", received_at=NOW + timedelta(minutes=1))
     found = [row[1] for row in seen(folded)[0]]
     assert sorted(found) == sorted(["0é", "0b", "1b", "2é", "2b", "3é", "3b", "4é", "4b"])
+
+
+def test_a_batch_that_lost_rows_is_folded_again_with_the_numbers_of_those_that_stay(
+    folded: Path,
+) -> None:
+    path = folder(folded) / "b001.parquet"
+    with duckdb.connect() as database:
+        source = f"read_parquet({sql_path(path)}) where row_no = 2"
+        database.execute(f"create table kept as select * from {source}")
+        database.execute(f"copy kept to {sql_text(str(path))} (format parquet)")
+        digest = ndjson_sha256(database, PAYMENTS.columns, path)
+    commit = path.with_name("b001.manifest.json")
+    smaller = replace(
+        manifests.read_manifest(commit),
+        rows=1,
+        ndjson_sha256=digest,
+        parquet_bytes=path.stat().st_size,
+    )
+    commit.write_bytes(manifests.manifest_bytes(smaller))
+    before = seen(folded)
+    assert [row[-2] for row in before[0] if row[-3] == "b001"] == [2]
+    assert fold(folded) == Folded(batches=5, folds=1, removed=1)
+    assert seen(folded) == before
 
 
 def test_a_missing_batch_is_told_although_a_fold_holds_its_rows(folded: Path) -> None:

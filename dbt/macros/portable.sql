@@ -49,10 +49,19 @@
     )
 {%- endmacro %}
 
-{#- An amount at a rate in billionths, rounded half up; a negative amount mirrors its positive one. -#}
+{#- An amount at a rate in billionths, rounded half up; a negative amount mirrors its positive one. Beyond what fits it
+    is the most that does: no rate makes a build fail. -#}
 {% macro at_rate(amount, rate) -%}
-    (case when {{ amount }} < 0 then -1 else 1 end
-    * {{ share_of('2 * abs(' ~ amount ~ ') + 1', rate, '2000000000') }})
+    (case when {{ amount }} < 0 then -1 else 1 end * {{ adapter.dispatch('size_at_rate', 'tieout')(amount, rate) }})
+{%- endmacro %}
+{% macro duckdb__size_at_rate(amount, rate) -%}
+    cast(least((cast(abs({{ amount }}) as hugeint) * ({{ rate }}) + 500000000) // 1000000000, 9000000000000000000) as bigint)
+{%- endmacro %}
+{% macro spark__size_at_rate(amount, rate) -%}
+    cast(least(
+        (cast(abs({{ amount }}) as decimal(19, 0)) * cast({{ rate }} as decimal(18, 0)) + 500000000) div 1000000000,
+        9000000000000000000
+    ) as bigint)
 {%- endmacro %}
 
 {#- Minor units as people write them, `-1234.50`; where the exponent is unknown they stay minor units and say so. -#}

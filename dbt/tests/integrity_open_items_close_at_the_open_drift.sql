@@ -8,12 +8,31 @@ with newest as (
     group by tenant_id, currency
 ),
 
+items as (
+    select
+        tenant_id,
+        currency,
+        unexplained_cents
+    from {{ ref('int_open_items') }}
+
+    union all
+
+    select
+        tenant_id,
+        currency,
+        abs(expected_cents - actual_cents) as unexplained_cents
+    from {{ ref('int_item_lifecycles') }}
+    where
+        not is_found
+        and lifecycle = 'persisting'
+),
+
 open_now as (
     select
         tenant_id,
         currency,
         {{ sum_cents('unexplained_cents') }} as open_cents
-    from {{ ref('int_open_items') }}
+    from items
     group by tenant_id, currency
 ),
 

@@ -23,6 +23,7 @@ from ingest.landing import Landing
 from ingest.simulator.world_state import World, period_start, previous_month
 from tests.mutation import (
     kinds_bookings,
+    kinds_crossing,
     kinds_customers,
     kinds_edges,
     kinds_kernel,
@@ -57,6 +58,7 @@ _MODULES = (
     kinds_edges,
     kinds_mixed,
     kinds_odd,
+    kinds_crossing,
 )
 
 Found = dict[str, Any]

@@ -180,6 +180,17 @@ def test_breaks_are_new_persisting_reopened_or_resolved_and_absence_resolves_not
     assert by_id[CARRIED]["expected_cents"] == 4_200
 
 
+def test_what_stays_open_without_its_source_stays_in_the_roll_forward(outcome: Outcome) -> None:
+    where = "tenant_id = 'm0_transfer_unread' and currency = 'USD'"
+    drift = outcome.rows(f"select * from reconciliation_drift where {where}")
+    carried = [row for row in drift if row["lifecycle"] == "persisting"]
+    assert len(carried) == 2 * len(AGED_DAYS) + 1
+    months = outcome.rows(f"select * from open_item_rollforward where {where} order by period")
+    assert months[-1]["closing_cents"] == sum(abs(row["drift_cents"]) for row in drift)
+    assert sum(row["new_items"] - row["cleared_items"] for row in months) == len(drift)
+    assert {row["residual_cents"] for row in months} == {0}
+
+
 def test_balances_that_the_rail_keeps_apart_tie_out_apart(outcome: Outcome) -> None:
     rows = outcome.rows("select * from tie_outs where tie_out = 'available_equals_movements'")
     apart: dict[tuple[str, str], set[str]] = {}

@@ -55,6 +55,21 @@ open_items as (
     from {{ ref('int_open_items') }}
 ),
 
+-- What was open and whose source is gone or unread is open still: it has waited since it was first seen.
+carried as (
+    select
+        tenant_id,
+        currency,
+        first_seen_at as opened_at,
+        cast(null as {{ dbt.type_timestamp() }}) as cleared_at,
+        abs(expected_cents - actual_cents) as amount_cents,
+        false as is_written_off
+    from {{ ref('int_item_lifecycles') }}
+    where
+        not is_found
+        and lifecycle = 'persisting'
+),
+
 spans as (
     select * from payouts
     union all
@@ -63,6 +78,8 @@ spans as (
     select * from refunds
     union all
     select * from open_items
+    union all
+    select * from carried
 ),
 
 -- What its source gives no time for opens when it clears, or now.

@@ -9,18 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from dagster_project.controls import Signing, home_id_of, operators_of
-from dagster_project.home import Home
+from dagster_project.home import Home, read_state
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from evidence.artifacts import is_signed_by
-from ingest.controls import ACT_BOOKS, OVERRIDE_BOOK, ActBook, ActLine, land_acts, read_acts
+from ingest.controls import (
+    ACT_BOOKS,
+    DEPARTURE_BOOK,
+    ERASURE_BOOK,
+    OVERRIDE_BOOK,
+    ActBook,
+    ActLine,
+    departed_accounts,
+    erased_tenants,
+    land_acts,
+    read_acts,
+)
 from ingest.controls import lapsed_overrides as lapsed
 from ingest.controls import write_acts as write
 
-__all__ = ["OVERRIDE_LAPSED", "acts_of", "land_books", "lapsed_overrides", "write_acts"]
+__all__ = [
+    "OVERRIDE_LAPSED",
+    "acts_of",
+    "begun_erasures",
+    "erased_accounts",
+    "erased_of",
+    "land_books",
+    "lapsed_overrides",
+    "write_acts",
+]
 
 OVERRIDE_LAPSED: Final = "OVERRIDE_LAPSED"
 
@@ -58,10 +79,30 @@ def write_acts(
     return lines[first : first + len(written)]
 
 
+def begun_erasures(home: Home) -> dict[Path, dict[str, Any]]:
+    """Erasures that were begun and are not finished, by the file that says so."""
+    return {path: read_state(path) for path in sorted((home.state / "erasures").glob("*.json"))}
+
+
+def erased_of(settings: Settings, home: Home) -> frozenset[str]:
+    """Tenants of whom nothing may be landed any more."""
+    begun = {str(state["tenant_id"]) for state in begun_erasures(home).values()}
+    return frozenset(erased_tenants(acts_of(settings, home, ERASURE_BOOK))) | begun
+
+
+def erased_accounts(settings: Settings, home: Home) -> frozenset[str]:
+    """Accounts that left with an erased tenant, until somebody revokes the departure."""
+    departures = acts_of(settings, home, DEPARTURE_BOOK)
+    return departed_accounts(departures, erased_of(settings, home))
+
+
 def land_books(session: Session, received_at: datetime, batch_id: str) -> dict[str, int]:
     """Lands the lines of every book that are not landed yet; returns how many by table."""
     landed: dict[str, int] = {}
+    erased = erased_of(session.settings, session.home)
     for book in ACT_BOOKS:
+        # What was erased, and who left, stays on record; what was decided of the tenant does not.
+        stays = book in (ERASURE_BOOK, DEPARTURE_BOOK)
         manifest = land_acts(
             home=session.home.root,
             book=book,
@@ -71,6 +112,7 @@ def land_books(session: Session, received_at: datetime, batch_id: str) -> dict[s
             landing=session.landing,
             batch_id=batch_id,
             now=received_at,
+            erased=() if stays else erased,
         )
         landed[book.table.table] = manifest.rows if manifest else 0
     return landed

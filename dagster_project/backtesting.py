@@ -153,12 +153,14 @@ def _owed(published: Marts, tenant_id: str | None) -> dict[tuple[str, str, str],
 def _runs(session: Session, evaluated: set[str], max_runs: int) -> list[Run]:
     """The newest run of each day that evaluated gates, oldest first."""
     names = ["run_id", "as_of", "known_at", "started_at"]
+    # What a run before it knew is gone: it cannot be repeated.
+    erased = session.landing.erased_at()
     by_day: dict[str, Run] = {}
     for run_id, as_of, known_at, started_at in session.landing.rows(RUN_LOG, names):
-        if run_id not in evaluated:
-            continue
         assert isinstance(as_of, datetime)
         assert isinstance(known_at, datetime)
+        if run_id not in evaluated or (erased and known_at < erased):
+            continue
         assert isinstance(started_at, datetime)
         run = Run(str(run_id), as_of, known_at, started_at, publishes=False)
         day = f"{as_of:%Y-%m-%d}"

@@ -24,6 +24,7 @@ from dagster_project.cli_certify import certify_app
 from dagster_project.cli_controls import controls_app
 from dagster_project.cli_departures import departures_app
 from dagster_project.cli_drill import drill_app
+from dagster_project.cli_erase import erase_app
 from dagster_project.cli_explain import explain
 from dagster_project.cli_imports import add_imports
 from dagster_project.cli_keys import keys_app
@@ -73,6 +74,7 @@ for _name, _app, _panel in (
     ("certify", certify_app, DECIDE),
     ("triage", triage_app, DECIDE),
     ("departures", departures_app, DECIDE),
+    ("erase", erase_app, DECIDE),
     ("packet", packet_app, PROVE),
     ("keys", keys_app, PROVE),
     ("audit", audit_app, PROVE),

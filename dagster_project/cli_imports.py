@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.acting import erased_accounts
 from dagster_project.home import open_home
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, narrated, out, table
 from dagster_project.settings import Settings
@@ -47,7 +48,8 @@ def import_report_command(
     from ingest.landing import Landing  # noqa: PLC0415
     from ingest.stripe.reports import import_report  # noqa: PLC0415
 
-    home = open_home(Settings.from_env(os.environ))
+    settings = Settings.from_env(os.environ)
+    home = open_home(settings)
     with narrated("report") as progress:
         progress("report", f"reading {path.name}")
         done = import_report(
@@ -57,6 +59,7 @@ def import_report_command(
             now=datetime.now(UTC).replace(microsecond=0),
             account=account,
             platform=platform,
+            erased=erased_accounts(settings, home),
         )
     if as_json:
         answer(asdict(done))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from dagster_project.acting import land_books
+from dagster_project.acting import erased_of, land_books
 from dagster_project.auditing import land_audit
 from dagster_project.controls import land_controls
 from dagster_project.deciding import decision_digest, newest_decision
@@ -51,7 +51,9 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
     batch_id = new_batch_id(now, f"acts-{new_run_id(now)[-6:]}")
     session.progress("acts", "landing")
     landed: dict[str, int] = {
-        "controls": land_controls(session, now, batch_id),
+        "controls": land_controls(
+            session, now, batch_id, erased_of(session.settings, session.home)
+        ),
         "payout_journal": land_journal(session, now, batch_id),
         **land_books(session, now, batch_id),
     }

@@ -7,7 +7,7 @@ decision (`controls_watch.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,14 @@ def book_of(settings: Settings, home: Home) -> ControlBook:
     return read_book(home.root, operators_of(settings), is_signed_by, book=_book_name(home))
 
 
-def land_controls(session: Session, received_at: datetime, batch_id: str) -> int:
-    """Lands the operator lines that are not landed yet; returns how many."""
+def land_controls(
+    session: Session, received_at: datetime, batch_id: str, erased: Collection[str] = ()
+) -> int:
+    """Lands the operator lines that are not landed yet; returns how many.
+
+    Args:
+        erased: Tenants of whom nothing is landed any more.
+    """
     _, manifest = land_book(
         home=session.home.root,
         operators=operators_of(session.settings),
@@ -92,6 +98,7 @@ def land_controls(session: Session, received_at: datetime, batch_id: str) -> int
         batch_id=batch_id,
         now=received_at,
         book=_book_name(session.home),
+        erased=erased,
     )
     return manifest.rows if manifest else 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from dagster_project.acting import erased_accounts, erased_of
 from dagster_project.runs import Run
 from dagster_project.session import Session
 from ingest.deliveries.drop import drain_drop_folder, drop_folder
@@ -63,16 +64,18 @@ def read_hints(session: Session, run: Run) -> HintsRead | None:
         if dropped:
             stripe = StripeDeliveries(settings.webhook_secrets, settings.livemode)
             drain_drop_folder(drop_folder(home), spool, stripe, now=session.clock())
-        return read_hinted(
-            home=home,
-            api_key=rail.api_key,
-            api_base=rail.api_base,
-            accounts=settings.stripe_accounts,
-            now=run.started_at,
-            landing=session.landing,
-            spool=spool,
-            limits=rail.limits,
-        )
+        with session.landing.in_use():
+            return read_hinted(
+                home=home,
+                api_key=rail.api_key,
+                api_base=rail.api_base,
+                accounts=settings.stripe_accounts,
+                now=run.started_at,
+                landing=session.landing,
+                spool=spool,
+                erased=erased_accounts(settings, session.home),
+                limits=rail.limits,
+            )
 
 
 def land_provider_events(session: Session, run: Run) -> int:
@@ -85,7 +88,9 @@ def land_provider_events(session: Session, run: Run) -> int:
     if not spool_path(home).exists():
         return 0
     with DeliverySpool(home) as spool:
-        deliveries = [Delivered(*delivered) for delivered in spool.provider_events()]
+        erased = erased_of(session.settings, session.home)
+        delivered = (Delivered(*delivered) for delivered in spool.provider_events())
+        deliveries = [one for one in delivered if one.tenant_id not in erased]
     if not deliveries:
         return 0
     session.progress("provider events", f"{len(deliveries)} deliveries")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dagster_project import building
-from dagster_project.acting import acts_of, land_books
+from dagster_project.acting import acts_of, erased_accounts, erased_of, land_books
 from dagster_project.controls import land_controls
 from dagster_project.home import read_state, write_state
 from dagster_project.marts import Marts
@@ -80,18 +80,20 @@ def land_rail(session: Session, run: Run) -> PullResult:
 
     rail = session.rail()
     session.progress("stripe", "pulling")
-    result = pull_stripe(
-        home=session.home.root,
-        api_key=rail.api_key,
-        api_base=rail.api_base,
-        accounts=session.settings.stripe_accounts,
-        now=run.started_at,
-        landing=session.landing,
-        progress=lambda what, rows: session.progress("stripe", f"{what}: {rows} rows"),
-        full=run.full,
-        limits=rail.limits,
-        departed=departed_accounts(acts_of(session.settings, session.home, DEPARTURE_BOOK)),
-    )
+    with session.landing.in_use():
+        result = pull_stripe(
+            home=session.home.root,
+            api_key=rail.api_key,
+            api_base=rail.api_base,
+            accounts=session.settings.stripe_accounts,
+            now=run.started_at,
+            landing=session.landing,
+            progress=lambda what, rows: session.progress("stripe", f"{what}: {rows} rows"),
+            full=run.full,
+            limits=rail.limits,
+            departed=departed_accounts(acts_of(session.settings, session.home, DEPARTURE_BOOK)),
+            erased=erased_accounts(session.settings, session.home),
+        )
     _bind(session)
     return result
 
@@ -127,15 +129,17 @@ def land_kernel_exports(session: Session, run: Run) -> KernelPull:
     rail = session.rail()
     trusted = load_kernel_trust(rail.kernel_trust) if rail.kernel_trust else {}
     session.progress("kernel", "reading exports")
-    return land_kernel(
-        root=rail.exports,
-        landing=session.landing,
-        verifier=KernelArtifacts(AgentKeys(agent_keys(trusted))),
-        trusted_keys=trusted,
-        now=run.started_at,
-        only_tenants=run.tenants or None,
-        progress=lambda what, rows: session.progress("kernel", f"{what}: {rows} rows"),
-    )
+    with session.landing.in_use():
+        return land_kernel(
+            root=rail.exports,
+            landing=session.landing,
+            verifier=KernelArtifacts(AgentKeys(agent_keys(trusted))),
+            trusted_keys=trusted,
+            now=run.started_at,
+            only_tenants=run.tenants or None,
+            erased=erased_of(session.settings, session.home),
+            progress=lambda what, rows: session.progress("kernel", f"{what}: {rows} rows"),
+        )
 
 
 def land_own_records(session: Session, run: Run) -> dict[str, int]:
@@ -150,7 +154,9 @@ def land_own_records(session: Session, run: Run) -> dict[str, int]:
     session.progress("records", "operator lines and journal")
     batch_id = new_batch_id(run.started_at, run.run_id)
     return {
-        "controls": land_controls(session, run.started_at, batch_id),
+        "controls": land_controls(
+            session, run.started_at, batch_id, erased_of(session.settings, session.home)
+        ),
         "payout_journal": land_journal(session, run.started_at, batch_id),
         **land_books(session, run.started_at, batch_id),
     }

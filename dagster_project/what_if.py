@@ -54,7 +54,10 @@ def what_if(session: Session, run: Run, overlay: Overlay, models: Sequence[str])
         TieoutError: A model failed.
     """
     _forget_abandoned(session)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=session.home.state) as folder:
+    with (
+        session.landing.in_use(),
+        tempfile.TemporaryDirectory(prefix=_PREFIX, dir=session.home.state) as folder,
+    ):
         home = replace(prepare_home(Path(folder)), mode=session.home.mode)
         for name in ("landing", FOLDER):
             _link(session.home.root / name, home.root / name)

@@ -11,8 +11,8 @@ batches).
 Rows are read from folds where they stand for batches (`ingest.folds`).
 
 A batch is written to temporary names, synced and renamed; the manifest comes last and is the
-commit. Writers share a lock that only the sweep of a dead writer's remains takes alone, so pulls
-never wait for each other.
+commit. Writers share a lock that only the sweep of a dead writer's remains and an erasure take
+alone, so pulls never wait for each other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
@@ -35,6 +35,7 @@ from ingest.errors import LandingError
 from ingest.files import private_folder, publish, publish_bytes, remove, removing
 from ingest.folds import FOLD, FOLDER, Folds
 from ingest.manifests import MANIFEST, check_file, damaged, manifest_bytes, read_manifest
+from ingest.rewriting import REWRITTEN, finish_rewrite, require_unerased, rewrite_batch
 from ingest.tables import (
     BIGINT,
     BOOLEAN,
@@ -46,6 +47,7 @@ from ingest.tables import (
     VARCHAR,
     BatchManifest,
     Column,
+    Erased,
     Quarantined,
     TableSpec,
 )
@@ -133,7 +135,7 @@ class Landing:
         """
         self._check_id(spec, batch_id)
         self.ensure_schema([spec])
-        with self._writing():
+        with self.in_use():
             return self._write(spec, rows, batch_id, received_at, request, quarantined)
 
     def committed(self, source: str | None = None) -> list[BatchManifest]:
@@ -196,11 +198,13 @@ class Landing:
             How many batches are pinned.
 
         Raises:
-            LandingError: A committed file is missing or has another size than its manifest says.
+            LandingError: A committed file is missing or has another size than its manifest says, or
+                rows that the run could see then were erased since (`erased_since`).
         """
         batch_id = new_batch_id(known_at, f"{known_at.microsecond:06d}-pin-{run_id}")
         earlier = self._manifest_path(PINNED_BATCHES, batch_id)
         if earlier.exists():
+            self.require_unerased(known_at)
             return read_manifest(earlier).rows
         visible = []
         for source, table in self._folds.tables():
@@ -212,6 +216,7 @@ class Landing:
                 if manifest.received_at <= known_at:
                     check_file(self.home, manifest)
             visible += [m for m in (*folded, *loose) if m.received_at <= known_at]
+        require_unerased(visible, known_at)
         visible.sort(key=_receipt)
         pins = (
             {"run_id": run_id, "source": m.source, "table_name": m.table, "batch_id": m.batch_id}
@@ -246,6 +251,53 @@ class Landing:
             digest = "unreadable"
         if digest != manifest.ndjson_sha256:
             raise damaged(path, f"digest {digest}", f"digest {manifest.ndjson_sha256}")
+
+    def erase(
+        self, manifest: BatchManifest, condition: str, erased: Callable[[BatchManifest], Erased]
+    ) -> BatchManifest:
+        """Takes rows out of one batch, inside `alone`; see `ingest.rewriting`."""
+        folder = self._root / manifest.source / manifest.table
+        return rewrite_batch(self._database, folder, manifest, condition, erased)
+
+    def require_unerased(self, known_at: datetime) -> None:
+        """Refuses a question of a time before rows were erased; see `pin`, which asks it too."""
+        require_unerased(self.committed(), known_at)
+
+    def erased_at(self) -> datetime | None:
+        """When rows were last taken out; None when none ever were."""
+        times = (record.at for batch in self.committed() for record in batch.erased)
+        return max(times, default=None)
+
+    def manifest(self, spec: TableSpec, batch_id: str) -> BatchManifest:
+        """The manifest of one committed batch."""
+        return read_manifest(self._manifest_path(spec, batch_id))
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Whoever writes or needs landed rows to stay; any number at once."""
+        with self._lock.open("ab") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Whoever changes what is landed; nothing may be written through this landing meanwhile.
+
+        Raises:
+            LandingError: A pull, a run or a question is using the landing.
+        """
+        with self._lock.open("ab") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LandingError(
+                    got="a landing that is being written or read",
+                    expected="no pull and no run while landed rows are taken out",
+                    remedy="Let the run end, or stop it, and ask again; nothing was changed",
+                    code="landing_in_use",
+                ) from None
+            self._clear()
+            yield
 
     # --- one batch --------------------------------------------------------------------------------
 
@@ -330,7 +382,7 @@ class Landing:
         wanted = [(column.name, column.type) for column in (*spec.columns, *spec.lineage)]
         if path.exists() and parquet.column_types(self._database, path) == wanted:
             return
-        with self._writing():
+        with self.in_use():
             temporary = folder / f"{SCHEMA_FILE}.{os.getpid()}.tmp"
             with removing(temporary):
                 parquet.copy_to_parquet(
@@ -373,29 +425,24 @@ class Landing:
 
     # --- life and death ---------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock.open("ab") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            yield
-
     def _sweep(self) -> None:
-        """Removes what a killed writer left: temporary files, and batch files without a manifest.
-
-        While any writer is at work the sweep waits for a later start instead.
-        """
+        """Clears up after the dead; while anybody is at work this waits for a later start."""
         with self._lock.open("ab") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            for folder in (*self._root.glob("*/*"), *self._quarantine.glob("*/*")):
-                _sweep_table(folder, self._root / folder.parent.name / folder.name, MANIFEST)
-            for folder in (self.home / FOLDER).glob("*/*"):
-                _sweep_table(folder, folder, FOLD)
-            for path in self._lock.parent.glob("duckdb.*.tmp"):
-                if not _is_alive(path.name.split(".")[1]):
-                    remove(path)
+            self._clear()
+
+    def _clear(self) -> None:
+        """Removes what a killed writer left, and completes a batch that was being rewritten."""
+        for folder in (*self._root.glob("*/*"), *self._quarantine.glob("*/*")):
+            _sweep_table(folder, self._root / folder.parent.name / folder.name, MANIFEST)
+        for folder in (self.home / FOLDER).glob("*/*"):
+            _sweep_table(folder, folder, FOLD)
+        for path in self._lock.parent.glob("duckdb.*.tmp"):
+            if not _is_alive(path.name.split(".")[1]):
+                remove(path)
 
 
 def _receipt(manifest: BatchManifest) -> tuple[datetime, str, str, str]:
@@ -412,6 +459,8 @@ def _sweep_table(folder: Path, table: Path, commit: str) -> None:
         loose = suffix in {"parquet", "jsonl"} and batch_id not in committed
         if suffix == "tmp" or (loose and name != SCHEMA_FILE):
             remove(folder / name)
+        elif name.endswith(REWRITTEN):
+            finish_rewrite(folder / name)
 
 
 def _is_alive(pid: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from ingest.errors import LandingError
-from ingest.tables import BatchManifest, Column
+from ingest.tables import BatchManifest, Column, Erased
 
 __all__ = ["MANIFEST", "check_file", "damaged", "manifest_bytes", "manifest_of", "read_manifest"]
 
@@ -44,7 +44,14 @@ def read_manifest(path: Path) -> BatchManifest:
 def manifest_of(raw: dict[str, Any], columns: tuple[Column, ...]) -> BatchManifest:
     """A manifest from its JSON members; its columns are made by the caller, who may share them."""
     received_at = datetime.fromisoformat(raw["received_at"])
-    return BatchManifest(**{**raw, "received_at": received_at, "columns": columns})
+    erased = tuple(map(_erased, raw.get("erased", ())))
+    return BatchManifest(
+        **{**raw, "received_at": received_at, "columns": columns, "erased": erased}
+    )
+
+
+def _erased(raw: dict[str, Any]) -> Erased:
+    return Erased(**{**raw, "at": datetime.fromisoformat(raw["at"])})
 
 
 def check_file(home: Path, manifest: BatchManifest) -> Path:

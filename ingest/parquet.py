@@ -23,6 +23,7 @@ __all__ = [
     "Database",
     "column_types",
     "copy_to_parquet",
+    "copy_without",
     "counts_by",
     "counts_within",
     "digests_of",
@@ -114,6 +115,16 @@ def copy_to_parquet(
     copy = (
         f"copy ({query}) to {sql_text(str(path))} "
         f"(format parquet, compression zstd, row_group_size {_row_group(rows)})"
+    )
+    _in_little_memory(database, lambda db: db.execute(copy))
+
+
+def copy_without(database: Database, path: Path, condition: str, target: Path) -> None:
+    """Copies a Parquet file but for the rows for which a condition holds, in their order."""
+    query = f"select * from read_parquet({sql_path(path)}) where not coalesce({condition}, false)"
+    copy = (
+        f"copy ({query}) to {sql_text(str(target))} (format parquet, compression zstd, "
+        f"row_group_size {_VECTOR_ROWS * _MAX_GROUP_VECTORS})"
     )
     _in_little_memory(database, lambda db: db.execute(copy))
 

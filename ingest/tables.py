@@ -36,6 +36,7 @@ __all__ = [
     "VARCHAR",
     "BatchManifest",
     "Column",
+    "Erased",
     "Quarantined",
     "TableSpec",
     "columns",
@@ -145,6 +146,22 @@ class Quarantined:
 
 
 @dataclass(frozen=True)
+class Erased:
+    """Rows that were taken out of a batch after its commit, because their tenant was erased.
+
+    Attributes:
+        rows: How many.
+        ndjson_sha256: Digest of the batch as it was before.
+    """
+
+    erasure_id: str
+    tenant_id: str
+    at: datetime
+    rows: int
+    ndjson_sha256: str
+
+
+@dataclass(frozen=True)
 class BatchManifest:
     """The commit of one batch of one table.
 
@@ -156,6 +173,8 @@ class BatchManifest:
         parquet_bytes: Size of the Parquet file when committed.
         request: What was asked of the source (no secrets), as the caller gave it.
         columns: Column names and types of the batch, lineage excluded.
+        erased: What was taken out of it since, oldest first; `rows`, digest and size are those of
+            what is left.
     """
 
     source: str
@@ -169,6 +188,7 @@ class BatchManifest:
     parquet_bytes: int
     request: Mapping[str, object] | None
     columns: tuple[Column, ...]
+    erased: tuple[Erased, ...] = ()
 
 
 # --- the tables Tieout writes about itself --------------------------------------------------------

@@ -61,6 +61,8 @@ def _run_asset() -> dg.AssetsDefinition:
             tenants=tuple(config.tenants),
             full=config.full,
         )
+        if begun.known_at < begun.started_at:
+            session.landing.require_unerased(begun.known_at)
         return dg.MaterializeResult(
             metadata={
                 "run_id": begun.run_id,

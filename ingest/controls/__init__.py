@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from ingest.controls.act_book import (
     ActLine,
-    departed_accounts,
     land_acts,
     lapsed_overrides,
     read_acts,
@@ -39,9 +38,13 @@ from ingest.controls.book import (
 from ingest.controls.judge import ControlLine
 from ingest.controls.lines import sign_line
 from ingest.controls.registry import Operator, load_operators
+from ingest.controls.standing import Approved, approved, departed_accounts, erased_tenants
 from ingest.controls.tables import (
     AUDIT,
     CERTIFIED_FIGURES,
+    DEPARTURES,
+    ERASED_MOVEMENTS,
+    ERASURES,
     OPERATOR_TABLES,
     RESTATEMENTS,
 )
@@ -52,7 +55,10 @@ __all__ = [
     "CERTIFICATION_BOOK",
     "CERTIFIED_FIGURES",
     "CONTROLS_FILE",
+    "DEPARTURES",
     "DEPARTURE_BOOK",
+    "ERASED_MOVEMENTS",
+    "ERASURES",
     "ERASURE_BOOK",
     "OPERATOR_TABLES",
     "OVERRIDE_BOOK",
@@ -63,12 +69,15 @@ __all__ = [
     "WRITE_OFF_BOOK",
     "ActBook",
     "ActLine",
+    "Approved",
     "ControlBook",
     "ControlLine",
     "Operator",
     "append_control",
+    "approved",
     "compose_control",
     "departed_accounts",
+    "erased_tenants",
     "land_acts",
     "land_controls",
     "lapsed_overrides",

@@ -11,7 +11,7 @@ removed may have been a revocation. Lines written after the damage count again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +38,6 @@ from ingest.tables import BatchManifest
 
 __all__ = [
     "ActLine",
-    "departed_accounts",
     "land_acts",
     "lapsed_overrides",
     "read_acts",
@@ -162,8 +161,12 @@ def land_acts(
     landing: Landing,
     batch_id: str,
     now: datetime,
+    erased: Collection[str] = (),
 ) -> BatchManifest | None:
     """Lands a book, void lines included, and remembers how far it reaches.
+
+    Args:
+        erased: Tenants whose lines stay in the book and are not landed again.
 
     Returns:
         The batch's manifest, or None when nothing changed.
@@ -171,34 +174,12 @@ def land_acts(
     lines = read_lines(home / book.file)
     judged = _judged(home, book, lines, operators, check, home_id)
     landing.ensure_schema([book.table])
-    manifest = landing.write(book.table, map(_row, judged), batch_id=batch_id, received_at=now)
+    rows = (_row(line) for line in judged if line.tenant_id not in erased)
+    manifest = landing.write(book.table, rows, batch_id=batch_id, received_at=now)
     head = home / book.head_file
     if lines or head.exists():
         keep(head, lines, damage_of(head, lines))
     return manifest
-
-
-def departed_accounts(lines: Sequence[ActLine]) -> frozenset[str]:
-    """Accounts that two people say have left, read before a pull decides what to ask for.
-
-    Args:
-        lines: The book of departures, from `read_acts`.
-
-    Returns:
-        Accounts of proposals that another operator approved and that nobody revoked.
-    """
-    proposed = {line.act_id: line for line in lines if line.valid and line.action == "propose"}
-    approved: set[str | None] = set()
-    revoked: set[str | None] = set()
-    for line in lines:
-        proposal = proposed.get(line.act_id)
-        if proposal is None or not line.valid or line.tenant_id != proposal.tenant_id:
-            continue
-        if line.action == "approve" and line.operator != proposal.operator:
-            approved.add(line.act_id)
-        if line.action == "revoke":
-            revoked.add(line.act_id)
-    return frozenset(str(proposed[act].members["account_id"]) for act in approved - revoked)
 
 
 def lapsed_overrides(

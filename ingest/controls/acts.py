@@ -116,6 +116,7 @@ _MEMBERS: Final[Mapping[str, Check]] = MappingProxyType(
         "expires_at": _is_time,
         "figures_sha256": _matches(_SHA),
         "note": _text(MAX_NOTE),
+        "open_items": _is_count,
         "observed": lambda value: type(value) is str and len(value) <= 500,
         "owner": _text(80),
         "packet_sha256": _matches(_SHA),
@@ -226,7 +227,7 @@ ERASURE_BOOK: Final = ActBook(
     "era",
     ERASURES,
     {
-        "propose": ("tenant_id",),
+        "propose": ("tenant_id", "open_items", "expires_at"),
         **_DECIDE,
         "done": ("tenant_id", "act_id", "batches", "row_count"),
     },

@@ -14,7 +14,7 @@ sign an `unkill` for all tenants after the damage.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -162,8 +162,11 @@ def land_controls(
     batch_id: str,
     now: datetime,
     book: str | None = None,
+    erased: Collection[str] = (),
 ) -> tuple[ControlBook, BatchManifest | None]:
     """Lands `tieout/controls`, void lines included, and remembers how far the book reaches.
+
+    Lines about `erased` tenants stay in the book and are not landed again.
 
     Returns:
         The book, and the batch's manifest or None when nothing changed.
@@ -171,7 +174,8 @@ def land_controls(
     lines = read_lines(home / CONTROLS_FILE)
     judged = _judged(home, lines, operators, check, book)
     landing.ensure_schema([CONTROLS])
-    manifest = landing.write(CONTROLS, _rows(judged.lines), batch_id=batch_id, received_at=now)
+    lines_left = [line for line in judged.lines if line.tenant_id not in erased]
+    manifest = landing.write(CONTROLS, _rows(lines_left), batch_id=batch_id, received_at=now)
     if judged.broken_code != "registry_missing":
         remember(home / HEAD_FILE, lines, judged.broken_code)
     return judged, manifest

@@ -15,6 +15,7 @@ __all__ = [
     "CERTIFICATIONS",
     "CERTIFIED_FIGURES",
     "DEPARTURES",
+    "ERASED_MOVEMENTS",
     "ERASURES",
     "OPERATOR_TABLES",
     "OVERRIDES",
@@ -90,7 +91,24 @@ TRIAGE: Final = _book(
     ),
 )
 
-ERASURES: Final = _book("erasures", *columns(batches=BIGINT, row_count=BIGINT))
+ERASURES: Final = _book(
+    "erasures",
+    *columns(open_items=BIGINT, expires_at=TIMESTAMP, batches=BIGINT, row_count=BIGINT),
+)
+
+# Movements of the platform that were an erased tenant's. The platform's balance holds them still,
+# and nothing of the kernel's is left that could explain them.
+ERASED_MOVEMENTS: Final = TableSpec(
+    "tieout",
+    "erased_movements",
+    columns(
+        tenant_id=VARCHAR,
+        erasure_id=VARCHAR,
+        movement_id=VARCHAR,
+        balance_transaction_id=VARCHAR,
+    ),
+    key=("movement_id",),
+)
 
 CERTIFIED_FIGURES: Final = TableSpec(
     "tieout",
@@ -153,6 +171,7 @@ OPERATOR_TABLES: Final[tuple[TableSpec, ...]] = (
     CERTIFICATIONS,
     TRIAGE,
     ERASURES,
+    ERASED_MOVEMENTS,
     DEPARTURES,
     CERTIFIED_FIGURES,
     RESTATEMENTS,

@@ -217,6 +217,25 @@ class DeliverySpool:
         )
         return [SpooledRefusal(p, c, i, t, a, _time(at)) for p, c, i, t, a, at in rows]
 
+    # --- a tenant that goes -----------------------------------------------------------------------
+
+    def count_of(self, tenant_id: str, accounts: Sequence[str]) -> int:
+        """Rows that are about a tenant or one of its connected accounts."""
+        return sum(
+            int(self._read(f"select count(*) from {table} where {where}", values)[0][0])
+            for table, where, values in _about(tenant_id, accounts)
+        )
+
+    def forget(self, tenant_id: str, accounts: Sequence[str]) -> None:
+        """Removes those rows, and overwrites on disk what they held."""
+        with self._mutex, _storage_errors():
+            self._db.execute("pragma secure_delete = on")
+            self._db.execute("begin immediate")
+            for table, where, values in _about(tenant_id, accounts):
+                self._db.execute(f"delete from {table} where {where}", values)
+            self._db.execute("commit")
+            self._db.execute("pragma wal_checkpoint(truncate)")
+
     # --- SQLite -----------------------------------------------------------------------------------
 
     def _write(self, statement: str, values: Sequence[object]) -> int:
@@ -226,6 +245,14 @@ class DeliverySpool:
     def _read(self, statement: str, values: Sequence[object]) -> list[Any]:
         with self._mutex, _storage_errors():
             return self._db.execute(statement, values).fetchall()
+
+
+def _about(tenant_id: str, accounts: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Table, condition and its values, for each table of the spool."""
+    marks = ", ".join("?" * len(accounts))
+    yield "event", f"account in ({marks})", tuple(accounts)
+    yield "refusal", f"account in ({marks})", tuple(accounts)
+    yield "provider_event", "tenant_id = ?", (tenant_id,)
 
 
 def spool_path(home: Path) -> Path:

@@ -56,6 +56,7 @@ def land_kernel(
     trusted_keys: Mapping[str, bytes | TrustedKey],
     now: datetime,
     only_tenants: Collection[str] | None = None,
+    erased: Collection[str] = (),
     progress: Callable[[str, int], None] | None = None,
     workers: int | None = None,
 ) -> KernelPull:
@@ -68,6 +69,7 @@ def land_kernel(
         trusted_keys: Keys that may sign exports by key id; bare PEM bytes speak for every tenant.
         now: When the exports are received, UTC-aware.
         only_tenants: Tenants to read, or None for all.
+        erased: Tenants that were erased: what is exported of them is listed as refused, unread.
         progress: Called with what is being read and how many lines of it were.
         workers: Processes that read a large file; by default one for each usable core.
 
@@ -78,7 +80,9 @@ def land_kernel(
     pull_id = f"kernel-{secrets.token_hex(4)}"
     batch_id = new_batch_id(now, pull_id)
     export = ExportRoot(root)
-    folders, strangers = export.tenants(only_tenants)
+    found, strangers = export.tenants(only_tenants)
+    folders = [folder for folder in found if folder.tenant_id not in erased]
+    strangers += [(f.tenant_id, "tenant_erased") for f in found if f.tenant_id in erased]
     rows = WaitingRows(landing.home)
     readers = Readers(verifier, workers or cores())
     try:

@@ -127,6 +127,14 @@ class ExportRoot:
             )
         return found, strangers
 
+    def holds(self, tenant_id: str) -> bool:
+        """Whether there is a folder of this tenant.
+
+        Raises:
+            SourceUnavailable: There is no such root.
+        """
+        return any(_name(entry) == tenant_id for entry in self._entries(self._root, MAX_TENANTS))
+
     def open(self, path: str) -> Any:
         """A stream of bytes; the caller closes it."""
         return self._fs.open(path, "rb")

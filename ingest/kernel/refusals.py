@@ -15,6 +15,7 @@ __all__ = ["FILE_FAULTS", "REMEDIES", "refusal_of", "remedy_for"]
 FILE_FAULTS: Final[Mapping[str, str]] = {
     "unknown_type": "neither <type>.jsonl nor in a folder <type>, for any known type",
     "tenant_reserved": "a folder under a name that the warehouse keeps for itself",
+    "tenant_erased": "a folder of a tenant whose data was erased; it was not read",
     "tenant_empty": "a folder without any file of a known type",
     "file_unreadable": "the file could not be read to its end",
     "file_too_long": "the file is longer than any may be; its rest was not read",
@@ -58,6 +59,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "file_digest_mismatch": "The file is not the one that was signed: have it exported again",
     "file_rows_mismatch": "The file is not the one that was signed: have it exported again",
     "tenant_reserved": "Rename the folder: this name is the warehouse's own",
+    "tenant_erased": "Have the exporter stop writing the folder, and remove it; a partner that "
+    "comes back takes a new tenant id",
     "tenant_empty": "Have the exporter write the tenant's files",
     "list_capped": "Correct the first refusals of this file; the rest is likely the same",
 }

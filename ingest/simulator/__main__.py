@@ -6,7 +6,7 @@ Belongs here: arguments, the files of the process's home, and its life. Does not
 A home keeps the world it was first started with: its anchor and seed are remembered, transfers made
 over HTTP are replayed from `rail.jsonl`, and a later start only moves the clock forward. While it
 runs, the exports are claimed complete through an ever later time, because nothing new happens
-there.
+there. A tenant whose export folder was removed has left: it is written no more.
 
 Files under --home: exports/<tenant>/, keys/kernel_demo.pem, keys/kernel_trust.json, truth.json,
 expectations.json, world.json, rail.jsonl, and endpoint.json {url, pid, platform_account} while it
@@ -99,6 +99,13 @@ def _remembered(home: Path, arguments: argparse.Namespace) -> datetime:
     return began
 
 
+def _left(home: Path, world: World) -> set[str]:
+    """Return the tenants whose folder somebody removed since the exports were first complete."""
+    if not (home / "truth.json").exists():
+        return set()
+    return {name for name in world.partners if not (home / "exports" / name).exists()}
+
+
 def _write(path: Path, value: dict[str, Any]) -> None:
     """Write JSON in one step, so that a reader never sees half of it."""
     fresh = path.with_name(f".{path.name}.writing")
@@ -156,7 +163,7 @@ def _run(arguments: argparse.Namespace, stopping: Event) -> None:
     world = _build(arguments.world, anchor, arguments.seed, clock, home)
     key_pem = make_demo_key(home / "keys")
     exports = home / "exports"
-    world.write_exports(exports, key_pem, exported_through=began_at)
+    world.write_exports(exports, key_pem, exported_through=began_at, without=_left(home, world))
     world.write_truth(home / "truth.json")
 
     def renew() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -210,15 +210,19 @@ class World:
         signing_key_pem: bytes | None,
         *,
         exported_through: datetime | None = None,
+        without: Collection[str] = (),
     ) -> None:
         """Write every tenant's export folder under `root`.
 
         Args:
             signing_key_pem: the exporter's key; None leaves the manifests unsigned.
             exported_through: what the manifests claim; None means the anchor.
+            without: tenants that are exported no more.
         """
         through = exported_through or self.anchor
-        for partner in self.partners.values():
+        for name, partner in self.partners.items():
+            if name in without:
+                continue
             export = partner.export(exported_through=through)
             write_export(export, root, signing_key_pem=signing_key_pem, exported_through=through)
 
@@ -231,7 +235,9 @@ class World:
         exported_through: datetime,
     ) -> None:
         """Claim for exports written through one time that they are complete through a later one."""
-        for partner in self.partners.values():
+        for name, partner in self.partners.items():
+            if not (root / name).exists():
+                continue
             export = partner.export(exported_through=written_through)
             renew_manifest(
                 export, root, signing_key_pem=signing_key_pem, exported_through=exported_through

@@ -86,6 +86,7 @@ def pull_stripe(
     limits: ReadLimits = ReadLimits(),  # noqa: B008 - it is frozen
     slice_pages: int = 20,
     departed: Collection[str] = (),
+    erased: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> PullResult:
     """Reads Stripe and lands what is new.
@@ -103,6 +104,7 @@ def pull_stripe(
         slice_pages: Pages after which a slice is cut and its rest read side by side.
         departed: Accounts that two people declared departed: not asked while Stripe does not list
             them.
+        erased: Of these, accounts of erased tenants: not asked although Stripe may list them.
         sleep: Called with seconds to wait, for a rate or before another attempt.
 
     Returns:
@@ -149,6 +151,7 @@ def pull_stripe(
             workers=limits.slices,
             slice_pages=slice_pages,
             departed=departed,
+            erased=erased,
             progress=progress,
         )
         return pull.run(accounts)
@@ -170,6 +173,7 @@ class _Pull:
         workers: int,
         slice_pages: int,
         departed: Collection[str],
+        erased: Collection[str],
         progress: Progress | None,
     ) -> None:
         self._reader = reader
@@ -195,6 +199,7 @@ class _Pull:
             full=full,
             clock=self._clock,
             progress=progress or (lambda name, rows: None),
+            erased=erased,
         )
 
     def run(self, wanted: Sequence[str]) -> PullResult:

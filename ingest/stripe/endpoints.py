@@ -6,7 +6,7 @@ the allow-list), any code that reads or writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from ingest.stripe.shapes import JsonObject, Shape
 from ingest.tables import TableSpec
 
 __all__ = [
+    "ABOUT_ACCOUNTS",
     "ACCOUNTS",
     "BALANCES",
     "ENDPOINTS",
@@ -276,3 +277,10 @@ STRIPE_TABLES: Final[tuple[TableSpec, ...]] = (
         for shape in (*(child.shape for child in endpoint.children), endpoint.shape)
     ),
 )
+
+ABOUT_ACCOUNTS: Final[Mapping[str, str]] = {
+    ACCOUNTS.shape.spec.name: "id",
+    EVENTS_LIST.shape.spec.name: "account",
+}
+"""Lists of the platform whose rows are about one connected account, and the column that names it.
+The rows are that account's: who may not be read any more must not come in through them."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +76,7 @@ def read_hinted(
     now: datetime,
     landing: Landing,
     spool: DeliverySpool,
+    erased: Collection[str] = (),
     limits: ReadLimits = ReadLimits(),  # noqa: B008 - it is frozen
     sleep: Callable[[float], None] = time.sleep,
 ) -> HintsRead:
@@ -85,6 +86,7 @@ def read_hinted(
         accounts: Connected accounts that are read; empty means all.
         now: When the run started; the `received_at` of the rows, as of the pull before it.
         spool: Its waiting events are followed, at most 2,000, and settled.
+        erased: Accounts of erased tenants, of which nothing is read.
 
     Raises:
         SourceDenied: The key itself was refused (HTTP 401).
@@ -109,7 +111,7 @@ def read_hinted(
             timeout_seconds=limits.timeout_seconds,
             sleep=sleep,
         )
-        reading = _Reading(reader, landing, now, frozenset(accounts))
+        reading = _Reading(reader, landing, now, frozenset(accounts), erased)
         reading.follow(events)
         landed = reading.land(home)
     finally:
@@ -144,6 +146,7 @@ class _Reading:
     landing: Landing
     now: datetime
     wanted: frozenset[str]
+    erased: Collection[str]
     outcomes: dict[int, str] = field(default_factory=dict)
     _seen: dict[tuple[str, str | None, str], str | None] = field(default_factory=dict)
     _parts: dict[str, list[Account]] = field(default_factory=dict)
@@ -215,7 +218,8 @@ class _Reading:
         """The outcome of one event, or None where Stripe did not answer."""
         endpoint = _endpoint_of(event.event_type)
         account = None if event.account in (None, platform) else event.account
-        if endpoint is None or (account and self.wanted and account not in self.wanted):
+        unwanted = bool(account and self.wanted and account not in self.wanted)
+        if endpoint is None or unwanted or account in self.erased:
             return "not_read"
         try:
             if endpoint is ACCOUNTS:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -51,6 +51,7 @@ class ListLanding:
         full: Children that never change are read again too.
         clock: For the times in coverage.
         progress: Told a list's name and the objects read of it so far.
+        erased: See `SliceReader`.
 
     Attributes:
         coverage: Every slice of the pull so far.
@@ -70,6 +71,7 @@ class ListLanding:
         full: bool,
         clock: Callable[[], datetime],
         progress: Callable[[str, int], None],
+        erased: Collection[str] = (),
     ) -> None:
         self._reader = reader
         self._seal = seal
@@ -82,6 +84,7 @@ class ListLanding:
         self._full = full
         self._clock = clock
         self._progress = progress
+        self._erased = erased
         self._waves: dict[str, int] = {}
         self._covered = 0
         self._covered_at = time.monotonic()
@@ -245,6 +248,7 @@ class ListLanding:
             known_parents=known,
             max_pages=self._slice_pages,
             rest_of=rest,
+            erased=self._erased,
         )
 
     def _next_batch(self, endpoint: Endpoint) -> str:

@@ -12,7 +12,7 @@ through exact decimals, never through a float.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,7 @@ REMEDIES: Final = {
     "report_net": "Download the report again; gross less fee is not net",
     "report_row_repeated": "Download the report again; the same id stands there with other values",
     "report_disagrees": "Compare both in Stripe's dashboard: the list says other amounts",
+    "report_account_erased": "Request the report without this account: its tenant was erased",
     "report_account_missing": "Request the report with the column connected_account",
 }
 
@@ -99,6 +100,13 @@ class ReportRows:
                 f"a CSV that DuckDB cannot read ({type(error).__name__})",
                 "Download the report again: it must be UTF-8 text with commas and quotes",
             ) from None
+
+    def refuse_accounts(self, accounts: Collection[str]) -> None:
+        """Refuses the rows of accounts that may not come in any more."""
+        for account in sorted(accounts):
+            self.db.execute(
+                "update report set fault = 'report_account_erased' where account_id = ?", [account]
+            )
 
     def close(self) -> None:
         """Gives the space back."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -82,6 +82,7 @@ def import_report(
     now: datetime,
     account: str | None = None,
     platform: str | None = None,
+    erased: Collection[str] = (),
 ) -> ReportImport:
     """Lands one itemized report.
 
@@ -92,6 +93,7 @@ def import_report(
         now: When it is imported, UTC-aware.
         account: Whose report it is; None means the platform. Not for `connected_account_*`.
         platform: The platform's account id, for a home that never pulled; else None.
+        erased: Accounts of erased tenants, whose rows are refused.
 
     Raises:
         SettingError: Type, account or platform are not what they should be.
@@ -104,6 +106,7 @@ def import_report(
     digest = _digest(path)
     batch_id = new_batch_id(now, f"report-{secrets.token_hex(6)}")
     with _rows(path, landing, own, platform) as rows:
+        rows.refuse_accounts(erased)
         compare_with_lists(rows, landing)
         source_file = f"report/{report_type}/{digest[:12]}"
         refused = rows.refused(source_file)

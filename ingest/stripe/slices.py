@@ -6,14 +6,14 @@ not belong here: which slices a pull has, threads, landing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ingest.coverage import COMPLETE, DENIED, EPOCH, FAILED, PARTIAL
 from ingest.errors import SourceDenied, SourceIncomplete, SourceUnavailable, TieoutError
-from ingest.stripe.endpoints import Child, Endpoint
+from ingest.stripe.endpoints import ABOUT_ACCOUNTS, Child, Endpoint
 from ingest.stripe.reader import Page, StripeReader
 from ingest.stripe.shapes import FieldRefused, JsonObject, Seal, Shape
 from ingest.stripe.spills import RowSpill
@@ -145,6 +145,7 @@ class SliceReader:
         known_parents: (account_id, parent id) whose children are landed and final.
         max_pages: Where a slice is cut, if `rest_of` is given.
         rest_of: Makes slices of what a cut slice has left: the slice, the cut, objects read.
+        erased: Accounts of erased tenants; objects about them are as if they were not listed.
     """
 
     def __init__(
@@ -158,6 +159,7 @@ class SliceReader:
         known_parents: set[tuple[object, ...]],
         max_pages: int = 0,
         rest_of: Callable[[Slice, datetime, int], list[Slice]] | None = None,
+        erased: Collection[str] = (),
     ) -> None:
         self._reader = reader
         self._endpoint = endpoint
@@ -167,6 +169,8 @@ class SliceReader:
         self._known_parents = known_parents
         self._max_pages = max_pages
         self._rest_of = rest_of
+        self._erased = erased
+        self._about = ABOUT_ACCOUNTS.get(endpoint.shape.spec.name, "")
         tables = (endpoint.shape.table, *spills)
         self.refused: dict[str, list[Quarantined]] = {table: [] for table in tables}
 
@@ -186,7 +190,7 @@ class SliceReader:
                 for value in page.data:
                     tally.add(value)
                     row = self._row(self._endpoint.shape, part, value, page.api_version, tally)
-                    if row:
+                    if row and row.get(self._about) not in self._erased:
                         self._read_children(part, value, row)
                         rows.append(row)
                 yield rows

@@ -123,6 +123,15 @@ def test_an_account_we_do_not_read_is_left_alone(desk: Desk, spool: DeliverySpoo
     assert desk.landed("charges") == []
 
 
+def test_an_account_of_an_erased_tenant_is_never_read(desk: Desk, spool: DeliverySpool) -> None:
+    desk.pull()
+    event = SpooledEvent("evt_1", "account.updated", "acct_1Ada", desk.now)
+    spool.add_event(event, at=desk.now)
+    before = desk.reads("/v1/accounts/acct_1Ada")
+    assert follow(desk, spool, erased={"acct_1Ada"}).outcomes == {"not_read": 1}
+    assert desk.reads("/v1/accounts/acct_1Ada") == before
+
+
 def test_an_event_waits_on_while_stripe_is_down_and_is_read_later(
     desk: Desk, spool: DeliverySpool
 ) -> None:

@@ -352,3 +352,16 @@ def test_what_is_no_itemized_report_is_said(home: Path, tmp_path: Path, content:
 def test_misuse_is_named(home: Path, tmp_path: Path, over: dict[str, Any], code: str) -> None:
     with pytest.raises(SettingError, match=code):
         land(write(tmp_path, line()), home, **over)
+
+
+def test_a_report_does_not_bring_back_an_erased_account(tmp_path: Path, home: Path) -> None:
+    lines = [line(f"txn_{name}", account=f"acct_1{name}") for name in ("Gone", "Here")]
+    done = land(
+        write(tmp_path, *lines),
+        home,
+        report_type=f"connected_account_{ACTIVITY}",
+        erased={"acct_1Gone"},
+    )
+    assert (done.rows_landed, done.refused) == (1, 1)
+    assert landed(home, "account_id") == [("acct_1Here",)]
+    assert refusals(home) == [(2, "report_account_erased", "txn_Gone")]

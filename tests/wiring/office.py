@@ -36,6 +36,7 @@ TENANT = "tenant_a"
 SELLER = "acct_1Seller"
 CAP_CENTS = 1_000
 DAY_CAP_CENTS = 2_000
+ROLES = ["controls", "departures", "erasures"]
 
 
 def payout(party: str = "pa", *, amount: int = 700, **over: Any) -> DecidedPayout:
@@ -100,7 +101,7 @@ class Office:
     def _entry(self, name: str) -> dict[str, Any]:
         key = self.operators[name]
         pem = public_key_pem(key.public_key)
-        return {"name": name, "keyid": key.keyid, "pem": pem, "roles": ["controls"]}
+        return {"name": name, "keyid": key.keyid, "pem": pem, "roles": ROLES}
 
     def export(self, controls: Mapping[str, Any] | None = None) -> None:
         """Writes what the kernel says; `controls` replaces members of its controls."""

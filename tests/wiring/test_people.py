@@ -416,3 +416,26 @@ def test_two_people_let_an_account_go_and_the_book_lists_it(before: Office) -> N
     assert before.done("departures", "list")["departed"] == [account]
     before.done("departures", "revoke", proposed["id"], "--reason", "it came back")
     assert before.done("departures", "list")["departed"] == []
+
+
+def test_a_tenant_goes_only_by_two_people_and_not_while_it_is_open_or_read(before: Office) -> None:
+    asked = ("erase", "propose", "--reason", "the alpha ended", "--tenant-id")
+    one_paragraph(before.type(*asked, "tenant_brich"), "tenant_unknown")
+    one_paragraph(before.type(*asked, "tenant_birch"), "items_open", "4 breaks")
+    proposed = before.done(*asked, "tenant_birch", "--give-up-open")
+    assert proposed["open_items"] > 4
+    own = before.type("erase", "approve", proposed["id"], "--reason", "x", "--operator", FIRST)
+    one_paragraph(own, "self_approved")
+    looked = before.type("erase", "run", proposed["id"], "--json")
+    assert looked.code == 1, looked
+    codes = [obstacle["code"] for obstacle in looked.json["obstacles"]]
+    assert codes[:2] == ["not_approved", "tenant_exported"]
+    assert codes.count("account_read") == 3
+    rows = {share["table"]: share["rows"] for share in looked.json["goes"]}
+    assert looked.json["row_count"] == sum(rows.values()) > 5_000
+    assert "stripe/transfers" not in rows
+    assert {"kernel/settlement_receipts", "stripe/balance_transactions"} <= rows.keys()
+    before.done("erase", "revoke", proposed["id"], "--reason", "they stay")
+    listed = before.done("erase", "list")
+    assert listed["erased"] == []
+    assert [line["action"] for line in listed["lines"]] == ["propose", "revoke"]

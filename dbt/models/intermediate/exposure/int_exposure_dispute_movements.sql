@@ -41,7 +41,11 @@ final as (
     ) as movements
     left join {{ ref('stg_stripe__disputes') }} as disputes
         on movements.dispute_id = disputes.dispute_id
-    where coalesce(disputes.is_platform, true)
+    left join {{ ref('int_erased_movements') }} as erased
+        on movements.balance_transaction_id = erased.balance_transaction_id
+    where
+        coalesce(disputes.is_platform, true)
+        and erased.balance_transaction_id is null
 )
 
 select *

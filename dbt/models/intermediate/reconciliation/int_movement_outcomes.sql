@@ -1,8 +1,20 @@
 -- grain: one platform movement: its period, how much of it is explained, and the first reason that holds for the rest
-with coded as (
+-- What was an erased tenant's stays in the platform's balance, explained by the erasure: its kernel side is gone. It is
+-- so only while no tenant owns it; what moves later is a movement of its own.
+with parents as (
+    select
+        parents.*,
+        erased.movement_id is not null and parents.tenant_id = '_platform' as is_erased
+    from {{ ref('int_movement_parents') }} as parents
+    left join {{ ref('int_erased_movements') }} as erased
+        on parents.movement_id = erased.movement_id
+),
+
+coded as (
     select
         *,
         case
+            when is_erased then null
             when scope = 'unmapped' then 'UNCLASSIFIED'
             when is_repeat then 'DUPLICATE_EXTERNAL'
             when is_returned then null
@@ -30,7 +42,7 @@ with coded as (
             when movement_type = 'payout' then check_code
             when movement_type = 'collection' and collection_code not in ('TIMING') then collection_code
         end as group_code
-    from {{ ref('int_movement_parents') }}
+    from parents
 ),
 
 -- How much of the movement its own direction leaves unexplained.
@@ -68,7 +80,11 @@ final as (
         {{ period_of('occurred_at') }} as calendar_period,
         movement_type,
         reporting_category,
-        case when scope = 'unmapped' then 'kernel_required' else scope end as scope,
+        case
+            when is_erased then 'rail_internal'
+            when scope = 'unmapped' then 'kernel_required'
+            else scope
+        end as scope,
         object_id,
         charge_id,
         transfer_id,
@@ -81,13 +97,13 @@ final as (
         fee_variance_cents,
         amount_cents - directed_cents + unfit_cents as break_cents,
         directed_cents - unfit_cents as explained_cents,
-        case when movement_type = 'payout' and not is_repeat then undone_cents else 0 end as undone_cents,
+        case when movement_type = 'payout' and not is_repeat and not is_erased then undone_cents else 0 end as undone_cents,
         currency,
         object_amount_cents,
         object_currency,
         is_repeat,
         is_returned,
-        is_converted,
+        is_converted and not is_erased as is_converted,
         claimed_currency,
         case
             when not is_converted or is_repeat then 0

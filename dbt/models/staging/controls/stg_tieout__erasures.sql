@@ -8,6 +8,8 @@ final as (
         act_id as erasure_id,
         action,
         tenant_id,
+        open_items,
+        expires_at,
         batches,
         row_count,
         operator,

@@ -14,6 +14,9 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DAGSTER_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Without its bytecode every process compiles Dagster and dbt anew, which takes seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter of a supported version; PYTHON=... overrides.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \

@@ -32,8 +32,9 @@ p { margin: .25rem 0; color: #57606a; }
 table { width: 100%; border-collapse: collapse; }
 th { padding: .35rem .6rem; text-align: left; color: #57606a; border-bottom: 1.5px solid; }
 td { padding: .4rem .6rem; border-bottom: 1px solid #d8dee4; }
-td:first-child { white-space: nowrap; }
-code { font: 12px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+th, td:first-child, td:last-child { white-space: nowrap; }
+code { font: 11px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+td code { min-width: 64ch; display: block; }
 a { color: #0550ae; }
 .good { color: #1a7f37; font-weight: 600; }
 .bad { color: #b42318; font-weight: 600; }
@@ -106,7 +107,7 @@ def _row(packet: IssuedPacket, newest: int, href: str) -> str:
         f"<tr{' class=old' if old else ''}><td>{escape(packet.period)}</td>"
         f"<td>{packet.revision}{', superseded' if old else ''}</td>"
         f'<td class="{kind}">{escape(packet.verdict.replace("_", " "))}</td>'
-        f'<td><a href="{escape(href)}" download>{escape(Path(href).name)}</a><br>'
+        f'<td><a href="{escape(href)}" download>{escape(Path(href).name)}</a>'
         f"<code>{escape(packet.packet_sha256)}</code></td>"
         f"<td>{packet.log_index}</td><td>{replay}</td></tr>"
     )

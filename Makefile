@@ -22,7 +22,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help venv demo ui test test-all lint check format docs bench bench-peers conformance lock clean
+.PHONY: help venv demo ui test test-all lint check format docs bench bench-peers conformance spark lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,16 @@ conformance: venv ## Stripe's own CLI (npm) against the simulator, then the ledg
 	@command -v npm >/dev/null || { echo "make: npm not found; install Node.js 18 or later"; exit 2; }
 	@npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix $(STRIPE_CLI) @stripe/cli@$(STRIPE_CLI_VERSION)
 	@$(BIN)/python -m tests.conformance $(STRIPE_CLI)/node_modules/.bin/stripe
+
+# Half a gigabyte that few need, so it lives in an environment of its own; only its Spark is not locked.
+SPARK := build/spark
+spark: venv ## the scenarios on Apache Spark (Java 17), every row compared with DuckDB's
+	@command -v java >/dev/null || { echo "make: java not found; install Java 17 or later"; exit 2; }
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(SPARK)
+	@$(BIN)/uv pip sync --quiet --python $(SPARK)/bin/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python 'dbt-spark>=1.11,<1.12' 'pyspark>=4.0,<5'
+	@$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python --offline --no-deps --no-build-isolation -e .
+	@$(SPARK)/bin/python -m pytest -m slow tests/warehouse/test_spark.py
 
 lock: venv ## resolve requirements.lock again from the ranges in pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --extra full --extra dev --universal --python-version 3.11 \

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from dagster_project import spark_target
 from dagster_project.home import Home, read_state, write_state
 from dagster_project.runs import Run
 from ingest.errors import TieoutError
@@ -22,8 +23,11 @@ from ingest.folds import readable_files
 
 __all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file", "parsed_project"]
 
+DUCKDB: Final = "duckdb"
+SPARK: Final = "spark"
 ACTS: Final = "tag:acts"
-TESTS_OF_VIEWS: Final = "test_type:generic,config.materialized:view"
+VIEWS: Final = "config.materialized:view"
+TESTS_OF_VIEWS: Final = f"test_type:generic,{VIEWS}"
 MAX_MESSAGE: Final = 400
 _GOOD: Final = frozenset({"success", "pass", "no-op"})
 
@@ -103,6 +107,7 @@ def build(
     known_at: datetime | None = None,
     models: Sequence[str] = (),
     thorough: bool = False,
+    target: str = DUCKDB,
     parsed_by: Home | None = None,
     on_node: Callable[[str], None] | None = None,
 ) -> BuildResult:
@@ -118,6 +123,8 @@ def build(
         models: Build only these and what they rest on, without their tests.
         thorough: Also test views by themselves. A run tests what it keeps: what a view gives is
             tested in the table that reads it, and testing it alone computes it once more.
+        target: `spark` computes every table and test on Apache Spark and leaves the same two files.
+            Acts are few and are always built by DuckDB, on those files.
         parsed_by: A home whose parsed project serves this one too.
         on_node: Called with the name of each finished node.
 
@@ -130,21 +137,31 @@ def build(
         "known_at": _sql_time(known_at or run.known_at),
         "home_mode": home.mode,
     }
-    # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
-    # dropping them and living with their holes costs a sixth of a build.
-    if not acts:
-        for file in home.warehouse.glob("*.duckdb*"):
-            file.unlink()
-    _list_files(home, run)
     chosen = ["--select", ACTS] if acts else []
     if not thorough:
         chosen += ["--exclude", TESTS_OF_VIEWS]
     if models:
         chosen = ["--select", *models, "--exclude-resource-type", "test"]
-    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]
-    arguments += ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
-    result = _invoke(home, arguments, manifest=parsed_project(parsed_by or home), on_node=on_node)
-    return BuildResult(tuple(_node(entry) for entry in result.results))
+    variables = ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
+    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", *variables]
+    on_spark = target == SPARK and not acts
+    project = parsed_project(parsed_by or home)
+    with spark_target.session(home) if on_spark else contextlib.nullcontext():
+        # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
+        # dropping them and living with their holes costs a sixth of a build.
+        if not acts:
+            for file in home.warehouse.glob("*.duckdb*"):
+                file.unlink()
+        _list_files(home, run)
+        if on_spark:
+            result = _invoke(home, arguments, target=SPARK, on_node=on_node)
+        else:
+            result = _invoke(home, arguments, manifest=project, on_node=on_node)
+    built = BuildResult(tuple(_node(entry) for entry in result.results))
+    if on_spark and not built.failed:
+        spark_target.load(home, project)
+        _invoke(home, ["run", "--select", VIEWS, *variables], manifest=project)
+    return built
 
 
 def _list_files(home: Home, run: Run) -> None:
@@ -183,7 +200,9 @@ def _parse(home: Home) -> Any:
 def _invoke(
     home: Home,
     arguments: Sequence[str],
+    *,
     manifest: Any = None,
+    target: str = DUCKDB,
     on_node: Callable[[str], None] | None = None,
 ) -> Any:
     # dbt is slow to import; commands that only read never pay for it.
@@ -192,8 +211,10 @@ def _invoke(
 
     folder = str(dbt_folder())
     options = [
-        *("--project-dir", folder, "--profiles-dir", folder),
-        *("--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)),
+        *("--project-dir", folder, "--profiles-dir", folder, "--target", target),
+        # Each engine has a folder of its own, so that neither parses away what the other parsed.
+        *("--target-path", str(home.dbt_target if target == DUCKDB else home.dbt_target / target)),
+        *("--log-path", str(home.dbt_logs)),
         *("--quiet", "--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
         # Lines cost a tenth of a small build, printed or not; what failed is raised, not printed.
         *("--log-level", "none", "--log-level-file", "info"),

@@ -198,7 +198,7 @@ def build_warehouse(
         fold(session)
         pin(session, run)
         write_state(_built(session), {"run_id": "unfinished"})
-        result = building.build(session.home, run, on_node=on_node)
+        result = building.build(session.home, run, target=session.settings.target, on_node=on_node)
         if not result.failed:
             _seal(session, run)
     return result

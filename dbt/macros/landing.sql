@@ -56,6 +56,31 @@
   {{ return(found) }}
 {% endmacro %}
 
+{#- Batches lie beside their manifests, and a later batch may have columns that an earlier one has not. -#}
+{% macro spark__register_landing() %}
+  {%- set root = env_var('TIEOUT_HOME', '.tieout') ~ '/landing' -%}
+  {%- do run_query('create schema if not exists landing') -%}
+  {%- for node in graph.sources.values() if node.source_name != 'run' -%}
+    {%- set relation = 'landing.' ~ node.source_name ~ '_' ~ node.name -%}
+    {%- do run_query('drop table if exists ' ~ relation) -%}
+    {%- do run_query(
+      "create table " ~ relation ~ " using parquet options (path '" ~ root ~ "/" ~ node.source_name ~ "/" ~ node.name
+      ~ "', pathGlobFilter '*.parquet', mergeSchema 'true')"
+    ) -%}
+  {%- endfor -%}
+  {%- do run_query(
+    "create or replace view landing.run_parameters as select "
+    ~ "cast('" ~ var('run_id') ~ "' as string) as run_id, "
+    ~ "cast('" ~ var('as_of') ~ "' as timestamp_ntz) as as_of, "
+    ~ "cast('" ~ var('known_at') ~ "' as timestamp_ntz) as known_at, "
+    ~ "cast('" ~ var('home_mode') ~ "' as string) as home_mode"
+  ) -%}
+  {%- do run_query(
+    "create or replace view landing.run_pinned as select distinct source, table_name, batch_id "
+    ~ "from landing.tieout_pinned_batches where run_id = '" ~ var('run_id') ~ "'"
+  ) -%}
+{% endmacro %}
+
 {#- The rows of one landed table that the run pinned, the latest row a key. A key that stands once is not ranked: a
     window over every row costs three times as much as finding the few keys that repeat. -#}
 {% macro latest_landed(source_name, table_name, key, newest_first=[]) %}

@@ -1,0 +1,82 @@
+"""Apache Spark builds the same project over the same landed files, and gives the same rows.
+
+Belongs here: that both engines agree, table by table, and what a machine without Spark is told.
+Does not belong here: what the rows must be; the scenarios say that of DuckDB's.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project import building
+from dagster_project.home import Home, prepare_home
+from dagster_project.runs import Run
+from ingest.errors import SettingError
+from tests.warehouse.conftest import ANCHOR, Built
+
+HAS_SPARK = find_spec("pyspark") is not None
+MACROS = Path(__file__).resolve().parents[2] / "dbt" / "macros"
+RUN = Run(run_id="test", as_of=ANCHOR, known_at=ANCHOR, started_at=ANCHOR)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_SPARK, reason="pyspark is not installed; `make spark` runs this")
+def test_spark_and_duckdb_give_the_same_rows_of_every_table(
+    scenarios: Built, tmp_path: Path
+) -> None:
+    home = prepare_home(tmp_path / "twin")
+    shutil.copytree(scenarios.home.root / "landing", home.root / "landing", dirs_exist_ok=True)
+    building.build(home, RUN, target="spark").require_good()
+    with duckdb.connect() as both:
+        for name, at in (("duck", scenarios.home), ("spark", home)):
+            for file in ("warehouse", "work"):
+                path = at.warehouse / f"{file}.duckdb"
+                both.execute(f"attach '{path}' as {name}_{file} (read_only)")
+        tables = [
+            f"{database.removeprefix('duck_')}.{schema}.{table}"
+            for database, schema, table in both.execute(
+                "select database_name, schema_name, table_name from duckdb_tables() "
+                "where database_name in ('duck_warehouse', 'duck_work') "
+                "and schema_name <> 'landing' order by all"
+            ).fetchall()
+        ]
+        different = {table: rows for table in tables if (rows := _different(both, table)) != (0, 0)}
+    assert len(tables) > 100
+    assert different == {}
+
+
+@pytest.mark.skipif(HAS_SPARK, reason="pyspark is installed here")
+def test_without_spark_the_target_says_what_to_install(demo_less_home: Home) -> None:
+    with pytest.raises(SettingError) as refused:
+        building.build(demo_less_home, RUN, target="spark")
+    assert refused.value.code == "spark_not_installed"
+    assert "tieout[full,spark]" in refused.value.remedy
+
+
+@pytest.fixture
+def demo_less_home(tmp_path: Path) -> Home:
+    return prepare_home(tmp_path / "home")
+
+
+def test_what_one_engine_spells_its_own_way_has_a_spelling_for_the_other() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in MACROS.glob("*.sql"))
+    dispatched = set(re.findall(r"adapter\.dispatch\('(\w+)'", text))
+    for engine in ("duckdb", "spark"):
+        assert dispatched <= set(re.findall(rf"macro {engine}__(\w+)\(", text)), engine
+    assert "key_hash" in dispatched
+
+
+def _different(both: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    """How many rows of a table only DuckDB, and only Spark, has."""
+    one, other = (f"select * from {engine}_{table}" for engine in ("duck", "spark"))
+    counts = [
+        both.execute(f"select count(*) from ({left} except all {right})").fetchone()
+        for left, right in ((one, other), (other, one))
+    ]
+    return tuple(int(count[0]) if count else -1 for count in counts)  # type: ignore[return-value]

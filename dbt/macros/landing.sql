@@ -62,10 +62,11 @@
   {%- do run_query('create schema if not exists landing') -%}
   {%- for node in graph.sources.values() if node.source_name != 'run' -%}
     {%- set relation = 'landing.' ~ node.source_name ~ '_' ~ node.name -%}
+    {%- set files = '*-pin-' ~ var('run_id') ~ '.parquet' if node.name == 'pinned_batches' else '*.parquet' -%}
     {%- do run_query('drop table if exists ' ~ relation) -%}
     {%- do run_query(
       "create table " ~ relation ~ " using parquet options (path '" ~ root ~ "/" ~ node.source_name ~ "/" ~ node.name
-      ~ "', pathGlobFilter '*.parquet', mergeSchema 'true')"
+      ~ "', pathGlobFilter '" ~ files ~ "', mergeSchema 'true')"
     ) -%}
   {%- endfor -%}
   {%- do run_query(

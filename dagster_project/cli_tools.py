@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from dagster_project import spark_target
 from dagster_project.building import dbt_folder
 from dagster_project.home import open_home, prepare_home, read_state
 from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, err, out, table
@@ -63,7 +64,8 @@ def add_tools(app: typer.Typer, panel: str) -> None:
 
 def doctor(as_json: Json = False) -> None:
     """Check this installation, its settings and its home; change nothing."""
-    findings = [_python(), _versions(), _dbt(), _settings(), _space(), _landing(), _publication()]
+    findings = [_python(), _versions(), _dbt(), _settings(), _engine()]
+    findings += [_space(), _landing(), _publication()]
     good = all(finding["ok"] for finding in findings)
     if as_json:
         answer({"ok": good, "findings": findings})
@@ -100,6 +102,12 @@ def _settings() -> dict[str, Any]:
         return _finding("settings", False, str(error))
     said = f"mode {settings.mode}, home bound to {bound}, payouts {settings.payouts}"
     return _finding("settings", bound == settings.mode, said)
+
+
+def _engine() -> dict[str, Any]:
+    target = os.environ.get("TIEOUT_TARGET", "").strip() or "duckdb"
+    missing = spark_target.lacking() if target == "spark" else ""
+    return _finding("engine", not missing, f"{target}, without {missing}" if missing else target)
 
 
 def _space() -> dict[str, Any]:

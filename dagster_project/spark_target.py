@@ -14,6 +14,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ import duckdb
 from dagster_project.home import Home
 from ingest.errors import SettingError, TieoutError
 
-__all__ = ["load", "session"]
+__all__ = ["lacking", "load", "session"]
 
 # Times carry no zone, as they are landed. Texts that are no number are errors, as in DuckDB.
 _CONFIGURATION: Final = {
@@ -39,34 +40,43 @@ _CONFIGURATION: Final = {
 }
 
 
+def lacking() -> str:
+    """What this machine has to get before it can build on Spark; empty when nothing."""
+    packages = {"dbt-spark": "dbt.adapters.spark", "pyspark": "pyspark"}
+    missing = [name for name, module in packages.items() if find_spec(module) is None]
+    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+        missing.append("Java")
+    return " and ".join(missing)
+
+
 @contextlib.contextmanager
 def session(home: Home) -> Iterator[None]:
     """A Spark session that writes its tables under the home; empty at first, stopped at the end.
 
     Raises:
-        SettingError: Spark or Java is not installed.
+        SettingError: Spark or Java is not installed, or Spark does not start.
     """
-    try:
-        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
-        from pyspark.sql import SparkSession  # noqa: PLC0415
-    except ImportError:
+    if missing := lacking():
         raise SettingError(
-            got="TIEOUT_TARGET=spark without pyspark",
-            expected="dbt-spark and pyspark to be installed",
-            remedy="Run pip install 'tieout[full,spark]', or unset TIEOUT_TARGET",
+            got=f"TIEOUT_TARGET=spark without {missing}",
+            expected="dbt-spark, pyspark and Java 17 or later (JAVA_HOME or the path)",
+            remedy="Run pip install 'tieout[full,spark]' and install Java, or unset TIEOUT_TARGET",
             code="spark_not_installed",
-        ) from None
+        )
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
     shutil.rmtree(_tables(home), ignore_errors=True)
     builder = SparkSession.builder.appName("tieout")
     for name, value in _CONFIGURATION.items():
         builder = builder.config(name, value)
     try:
         spark = builder.config("spark.sql.warehouse.dir", str(_tables(home))).getOrCreate()
-    except PySparkRuntimeError as error:
+    except PySparkException as error:
         raise SettingError(
             got=f"Spark did not start: {str(error)[:200]}",
-            expected="Java 17 or later, found by JAVA_HOME or on the path",
-            remedy="Install Java 17, or unset TIEOUT_TARGET",
+            expected="Spark to start in this process",
+            remedy="Check that `java -version` says 17 or later, or unset TIEOUT_TARGET",
             code="spark_did_not_start",
         ) from None
     try:
@@ -86,7 +96,8 @@ def load(home: Home, project: Any) -> None:
         TieoutError: Spark left no file for a table.
     """
     with duckdb.connect(str(home.warehouse / "warehouse.duckdb")) as warehouse:
-        warehouse.execute(f"attach '{home.warehouse / 'work.duckdb'}' as work")
+        work = str(home.warehouse / "work.duckdb").replace("'", "''")
+        warehouse.execute(f"attach '{work}' as work")
         for node in project.nodes.values():
             if node.resource_type not in ("model", "seed") or node.config.materialized == "view":
                 continue

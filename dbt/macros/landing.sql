@@ -56,7 +56,8 @@
   {{ return(found) }}
 {% endmacro %}
 
-{#- Batches lie beside their manifests, and a later batch may have columns that an earlier one has not. -#}
+{#- Spark reads the batches themselves; folds lie in a folder of their own, and a later batch may have columns that an
+    earlier one has not. -#}
 {% macro spark__register_landing() %}
   {%- set root = env_var('TIEOUT_HOME', '.tieout') ~ '/landing' -%}
   {%- do run_query('create schema if not exists landing') -%}

@@ -87,8 +87,9 @@ def preview(session: Session, proposal: ActLine) -> Preview:
         shares=tuple(shares_of(session.landing, all_specs(), subject)),
         quarantined=quarantined_lines(session.home.root, subject),
         deliveries=_deliveries(session.home, subject),
-        # What was begun is finished, whatever has changed since.
-        obstacles=() if begun or is_done else tuple(obstacles(session, proposal, subject)),
+        obstacles=()
+        if is_done
+        else tuple(obstacles(session, proposal, subject, begun is not None)),
         is_begun=begun is not None,
         is_done=is_done,
     )
@@ -119,14 +120,19 @@ def carry_out(session: Session, proposal: ActLine, by: Signing, reason: str) -> 
         if done is None:
             found = preview(session, proposal)
             refuse_obstacles(found)
+            subject = found.subject
             if not found.is_begun:
+                # A pull at work is met before anything is begun.
+                with session.landing.alone():
+                    pass
                 _begin(session, found, note, at)
             with session.landing.alone():
                 _forget_built(home)
-                _forget_deliveries(home, found.subject)
-                shares = found.shares
-                erase_rows(session.landing, shares, found.subject, erasure_id=act_id, at=at)
-            _require_gone(session, found.subject)
+                _forget_deliveries(home, subject)
+                # Counted now: what a dead attempt had nearly done is done by being alone.
+                shares = shares_of(session.landing, all_specs(), subject)
+                erase_rows(session.landing, shares, subject, erasure_id=act_id, at=at)
+            _require_gone(session, subject)
             batches, rows = erased_so_far(session.landing, act_id)
             act = {"action": "done", "tenant_id": tenant, "act_id": act_id}
             (done,) = write_acts(
@@ -243,7 +249,8 @@ def _note(home: Home, proposal: ActLine) -> Path:
 
 def _subject(session: Session, proposal: ActLine, begun: dict[str, Any] | None) -> Subject:
     if begun is not None:
-        return Subject(str(begun["tenant_id"]), tuple(map(str, begun["accounts"])))
+        # The kernel's claims may be gone already; whose the accounts are is checked by the books.
+        return Subject(str(proposal.tenant_id), tuple(map(str, begun["accounts"])))
     return Subject.of(session.landing, str(proposal.tenant_id))
 
 

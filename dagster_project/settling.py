@@ -89,23 +89,48 @@ def open_items(marts: Marts, tenant_id: str) -> OpenItems:
     )
 
 
-def obstacles(session: Session, proposal: ActLine, subject: Subject) -> Iterator[Obstacle]:
-    """Everything that stands in the way of an erasure, the undecided first."""
-    yield from _undecided(session, proposal)
-    yield from _still_read(session, subject)
-    yield from _unsettled(session, proposal)
+def obstacles(
+    session: Session, proposal: ActLine, subject: Subject, is_begun: bool
+) -> Iterator[Obstacle]:
+    """Everything that stands in the way of an erasure, the undecided first.
+
+    What was begun is finished, whatever has changed since. But that it was begun says a file that
+    nobody signed: who decided, and whose accounts they are, stands in the books alone.
+    """
+    yield from _not_approved(session, proposal)
+    yield from _not_departed(session, subject)
+    if not is_begun:
+        yield from _expired(session, proposal)
+        yield from _still_read(session, subject)
+        yield from _unsettled(session, proposal)
 
 
-def _undecided(session: Session, proposal: ActLine) -> Iterator[Obstacle]:
-    act_id, expires_at = str(proposal.act_id), proposal.members.get("expires_at")
+def _not_approved(session: Session, proposal: ActLine) -> Iterator[Obstacle]:
+    act_id = str(proposal.act_id)
     if act_id not in approved(acts_of(session.settings, session.home, ERASURE_BOOK)):
         yield Obstacle(
             "not_approved",
             f"{act_id}, which nobody else approved in time, or which was revoked",
             f"Have another operator look at it and `tieout erase approve {act_id}`",
         )
+
+
+def _expired(session: Session, proposal: ActLine) -> Iterator[Obstacle]:
+    expires_at = proposal.members.get("expires_at")
     if not isinstance(expires_at, datetime) or expires_at <= session.clock():
-        yield Obstacle("expired", f"{act_id}, whose time is over", "Propose again")
+        yield Obstacle("expired", f"{proposal.act_id}, whose time is over", "Propose again")
+
+
+def _not_departed(session: Session, subject: Subject) -> Iterator[Obstacle]:
+    tenant = subject.tenant_id
+    departed = departed_accounts(acts_of(session.settings, session.home, DEPARTURE_BOOK), {tenant})
+    for account in sorted(set(subject.accounts) - departed):
+        yield Obstacle(
+            "account_read",
+            f"account {account}, of which nobody says that it left",
+            f"Disconnect it, then `tieout departures propose {account} --tenant-id {tenant}` and "
+            "have it approved",
+        )
 
 
 def _still_read(session: Session, subject: Subject) -> Iterator[Obstacle]:
@@ -115,14 +140,6 @@ def _still_read(session: Session, subject: Subject) -> Iterator[Obstacle]:
             "tenant_exported",
             f"a folder {tenant} in the kernel's exports",
             "Have the exporter stop writing it, and remove it: a run would land it again",
-        )
-    departed = departed_accounts(acts_of(session.settings, session.home, DEPARTURE_BOOK), {tenant})
-    for account in sorted(set(subject.accounts) - departed):
-        yield Obstacle(
-            "account_read",
-            f"account {account}, of which nobody says that it left",
-            f"Disconnect it, then `tieout departures propose {account} --tenant-id {tenant}` and "
-            "have it approved",
         )
     for account in subject.shared:
         yield Obstacle(

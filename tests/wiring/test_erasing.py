@@ -14,6 +14,7 @@ import pytest
 
 from dagster_project import erasing, pipeline
 from dagster_project.acting import acts_of, write_acts
+from dagster_project.home import write_state
 from dagster_project.runs import Run, begin, remember_published
 from dagster_project.sources import all_specs
 from ingest.audit import read_audit
@@ -292,6 +293,25 @@ def test_an_approval_that_another_did_not_sign_counts_for_nothing(leaving: Leavi
     assert leaving.refused(proposal) == "not_approved"
 
 
+def test_a_forged_note_that_it_was_begun_erases_nothing(leaving: Leaving) -> None:
+    leaving.leave()
+    proposal = leaving.propose()
+    note = leaving.home.state / "erasures" / f"{proposal.act_id}.json"
+    note.parent.mkdir()
+    forged = {"tenant_id": TENANT, "accounts": [SELLER], "erasure_id": proposal.act_id}
+    write_state(note, forged)
+    assert leaving.refused(proposal) == "not_approved"
+    # Nor does a note widen what two people decided to another tenant's account.
+    leaving.act(ERASURE_BOOK, "bob", "approve", act_id=proposal.act_id)
+    write_state(note, {**forged, "accounts": [SELLER, STAYER]})
+    assert leaving.refused(proposal) == "account_read"
+    # Nor to another tenant's rows.
+    other = leaving.shares(Subject(STAYS, (STAYER,)))
+    write_state(note, {**forged, "tenant_id": STAYS})
+    assert leaving.carry_out(proposal).valid
+    assert leaving.shares(Subject(STAYS, (STAYER,))) == other
+
+
 def test_an_erasure_that_is_over_or_revoked_or_approved_too_late_is_refused(
     leaving: Leaving,
 ) -> None:
@@ -371,8 +391,8 @@ def test_a_tenant_that_a_run_would_land_again_is_refused(leaving: Leaving) -> No
     proposal = leaving.propose()
     leaving.act(ERASURE_BOOK, "bob", "approve", act_id=proposal.act_id)
     found = erasing.preview(leaving.session, proposal)
-    assert [obstacle.code for obstacle in found.obstacles] == ["tenant_exported", "account_read"]
-    assert leaving.refused(proposal) == "tenant_exported"
+    assert [obstacle.code for obstacle in found.obstacles] == ["account_read", "tenant_exported"]
+    assert leaving.refused(proposal) == "account_read"
 
 
 def test_an_old_publication_does_not_say_what_is_open(leaving: Leaving) -> None:
@@ -392,6 +412,7 @@ def test_in_the_middle_of_a_run_nothing_goes(leaving: Leaving) -> None:
             leaving.carry_out(proposal)
         assert refused.value.code == "landing_in_use"
         assert leaving.shares() == before
+        assert not (leaving.home.state / "erasures").exists()
     assert leaving.carry_out(proposal).valid
 
 

@@ -429,8 +429,7 @@ def test_a_tenant_goes_only_by_two_people_and_not_while_it_is_open_or_read(befor
     looked = before.type("erase", "run", proposed["id"], "--json")
     assert looked.code == 1, looked
     codes = [obstacle["code"] for obstacle in looked.json["obstacles"]]
-    assert codes[:2] == ["not_approved", "tenant_exported"]
-    assert codes.count("account_read") == 3
+    assert codes[:5] == ["not_approved", *3 * ["account_read"], "tenant_exported"]
     rows = {share["table"]: share["rows"] for share in looked.json["goes"]}
     assert looked.json["row_count"] == sum(rows.values()) > 5_000
     assert "stripe/transfers" not in rows

@@ -53,11 +53,13 @@ ui: venv ## Dagster's UI (dg dev) on the same home
 
 # Tests of one file, or of one build, stay on one worker in the order that tests/conftest.py gives.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-test: venv ## all tests but the slow ones, in two processes (WORKERS=0 for none but pytest's own)
+test: venv ## all tests but the slow ones, in two processes (WORKERS=0: in one)
 	@$(PYTEST)
 
+# Soaks fill the machine by themselves.
+test-all: WORKERS := 0
 test-all: venv ## every test: soaks, packaging and browser tests too
 	@$(PYTEST) -m "slow or not slow"
 

@@ -18,6 +18,7 @@ from dagster_project import building
 from dagster_project.home import Home, prepare_home
 from dagster_project.runs import Run
 from ingest.errors import SettingError
+from tests.mutation import harness
 from tests.warehouse.conftest import ANCHOR, Built
 
 HAS_SPARK = find_spec("pyspark") is not None
@@ -25,16 +26,48 @@ MACROS = Path(__file__).resolve().parents[2] / "dbt" / "macros"
 RUN = Run(run_id="test", as_of=ANCHOR, known_at=ANCHOR, started_at=ANCHOR)
 
 
+needs_spark = pytest.mark.skipif(not HAS_SPARK, reason="pyspark is absent; `make spark` runs this")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_SPARK, reason="pyspark is not installed; `make spark` runs this")
-def test_spark_and_duckdb_give_the_same_rows_of_every_table(
+@needs_spark
+def test_spark_and_duckdb_give_the_same_rows_of_every_scenario(
     scenarios: Built, tmp_path: Path
 ) -> None:
-    home = prepare_home(tmp_path / "twin")
-    shutil.copytree(scenarios.home.root / "landing", home.root / "landing", dirs_exist_ok=True)
-    building.build(home, RUN, target="spark").require_good()
+    _require_same(scenarios.home, RUN, tmp_path)
+
+
+@pytest.mark.slow
+@needs_spark
+def test_spark_and_duckdb_give_the_same_rows_of_every_mutation(tmp_path: Path) -> None:
+    assert harness.run(tmp_path / "mutations", random_worlds=20).failures == []
+    run = Run("mutation", harness.ANCHOR, harness.ANCHOR, harness.ANCHOR)
+    _require_same(prepare_home(tmp_path / "mutations"), run, tmp_path)
+
+
+@pytest.mark.skipif(HAS_SPARK, reason="pyspark is installed here")
+def test_without_spark_the_target_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as refused:
+        building.build(prepare_home(tmp_path), RUN, target="spark")
+    assert refused.value.code == "spark_not_installed"
+    assert "tieout[full,spark]" in refused.value.remedy
+
+
+def test_what_one_engine_spells_its_own_way_has_a_spelling_for_the_other() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in MACROS.glob("*.sql"))
+    dispatched = set(re.findall(r"adapter\.dispatch\('(\w+)'", text))
+    for engine in ("duckdb", "spark"):
+        assert dispatched <= set(re.findall(rf"macro {engine}__(\w+)\(", text)), engine
+    assert "key_hash" in dispatched
+
+
+def _require_same(home: Home, run: Run, folder: Path) -> None:
+    """Builds what a home landed once more on Spark, and compares every table."""
+    twin = prepare_home(folder / "twin")
+    shutil.copytree(home.root / "landing", twin.root / "landing", dirs_exist_ok=True)
+    building.build(twin, run, target="spark").require_good()
     with duckdb.connect() as both:
-        for name, at in (("duck", scenarios.home), ("spark", home)):
+        for name, at in (("duck", home), ("spark", twin)):
             for file in ("warehouse", "work"):
                 path = at.warehouse / f"{file}.duckdb"
                 both.execute(f"attach '{path}' as {name}_{file} (read_only)")
@@ -49,27 +82,6 @@ def test_spark_and_duckdb_give_the_same_rows_of_every_table(
         different = {table: rows for table in tables if (rows := _different(both, table)) != (0, 0)}
     assert len(tables) > 100
     assert different == {}
-
-
-@pytest.mark.skipif(HAS_SPARK, reason="pyspark is installed here")
-def test_without_spark_the_target_says_what_to_install(demo_less_home: Home) -> None:
-    with pytest.raises(SettingError) as refused:
-        building.build(demo_less_home, RUN, target="spark")
-    assert refused.value.code == "spark_not_installed"
-    assert "tieout[full,spark]" in refused.value.remedy
-
-
-@pytest.fixture
-def demo_less_home(tmp_path: Path) -> Home:
-    return prepare_home(tmp_path / "home")
-
-
-def test_what_one_engine_spells_its_own_way_has_a_spelling_for_the_other() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in MACROS.glob("*.sql"))
-    dispatched = set(re.findall(r"adapter\.dispatch\('(\w+)'", text))
-    for engine in ("duckdb", "spark"):
-        assert dispatched <= set(re.findall(rf"macro {engine}__(\w+)\(", text)), engine
-    assert "key_hash" in dispatched
 
 
 def _different(both: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:

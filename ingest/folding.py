@@ -169,7 +169,7 @@ class _Work:
             below = self._least * self._merged ** (tier + 1)
             alike = [
                 fold
-                for fold in self.folds.of(source, table, afresh=True).folds
+                for fold in self.folds.of(source, table).folds
                 if below // self._merged <= max(len(fold.members), self._least) < below
                 and fold.rows <= MAX_ROWS // self._merged
                 and fold.parquet_bytes <= MAX_BYTES // self._merged

@@ -122,7 +122,6 @@ class Folds:
     def __init__(self, home: Path) -> None:
         self._landing = home / "landing"
         self._root = home / FOLDER
-        self._read: dict[Path, tuple[tuple[int, int], Fold]] = {}
         self._known: dict[tuple[str, str], tuple[tuple[int, int], Holding]] = {}
 
     def tables(self, source: str | None = None) -> list[tuple[str, str]]:
@@ -161,7 +160,7 @@ class Folds:
 
     def _look(self, folder: Path, folds: Path) -> Holding:
         names = os.listdir(folder) if folder.is_dir() else []
-        found, void = self._parsed(folds)
+        found, void = _parsed(folds)
         chosen: list[Fold] = []
         superseded: list[Fold] = []
         held: set[str] = set()
@@ -183,22 +182,6 @@ class Folds:
             tuple(sorted(batch for batch in loose if batch not in held)),
             tuple(sorted(name for name in files if name.removesuffix(".parquet") not in held)),
         )
-
-    def _parsed(self, folds: Path) -> tuple[list[Fold], list[Fold | Path]]:
-        found: list[Fold] = []
-        unreadable: list[Fold | Path] = []
-        for path in folds.glob(f"*{FOLD}"):
-            try:
-                stat = path.stat()
-                key = (stat.st_mtime_ns, stat.st_size)
-                if path not in self._read or self._read[path][0] != key:
-                    self._read[path] = (key, _read_fold(path))
-                found.append(self._read[path][1])
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
-                unreadable.append(path)
-        return found, unreadable
 
 
 def readable_files(home: Path, run_id: str) -> Iterator[tuple[str, str]]:
@@ -296,6 +279,30 @@ def fold_bytes(fold: Fold) -> bytes:
         "members": members,
     }
     return orjson.dumps(content, option=orjson.OPT_UTC_Z) + b"\n"
+
+
+# Folds as parsed, by folder and manifest, with the time and size of the manifest: a run looks at
+# them from several places, and a large one takes a while to parse.
+_known_folds: Final[dict[Path, dict[Path, tuple[tuple[int, int], Fold]]]] = {}
+
+
+def _parsed(folder: Path) -> tuple[list[Fold], list[Fold | Path]]:
+    """The folds of a table, and the manifests that are none."""
+    before = _known_folds.get(folder, {})
+    found: dict[Path, tuple[tuple[int, int], Fold]] = {}
+    unreadable: list[Fold | Path] = []
+    for path in folder.glob(f"*{FOLD}"):
+        try:
+            stat = path.stat()
+            key = (stat.st_mtime_ns, stat.st_size)
+            known = before.get(path)
+            found[path] = known if known and known[0] == key else (key, _read_fold(path))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, LandingError):
+            unreadable.append(path)
+    _known_folds[folder] = found
+    return [fold for _, fold in found.values()], unreadable
 
 
 def _read_fold(path: Path) -> Fold:

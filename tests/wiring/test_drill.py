@@ -23,6 +23,7 @@ from dagster_project.session import Session
 from dagster_project.settings import Settings
 from dagster_project.signing import packet_signer
 from ingest.errors import TieoutError
+from ingest.folding import fold_landing
 from ingest.tables import DRILLS
 from tests.wiring.conftest import Answer, one_paragraph, type_command
 
@@ -81,7 +82,10 @@ class Drill:
 def drill(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Drill:
     home = tmp_path_factory.mktemp("drill") / "home"
     shutil.copytree(demo_home, home, symlinks=True)
-    return Drill(home)
+    drill = Drill(home)
+    # A drill reads folds as a run does, and links them as it links what was landed.
+    assert fold_landing(home, now=drill.session.clock(), least=2).folds > 0
+    return drill
 
 
 @pytest.fixture(scope="module")

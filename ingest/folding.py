@@ -34,7 +34,7 @@ __all__ = ["LEAST", "MERGED", "Folded", "fold_landing"]
 
 LEAST: Final = 64
 MERGED: Final = 8
-# A fold holds no more. What holds a `MERGED`-th of one of these is large, and is merged no further.
+# A fold holds no more, its manifest counted in; one of a `MERGED`-th of it is merged no further.
 MAX_ROWS: Final = 500_000
 MAX_BYTES: Final = 64 << 20
 MAX_MEMBERS: Final = 32_768
@@ -148,7 +148,7 @@ class _Work:
             self.done.removed += 1
 
     def _is_small(self, member: Member) -> bool:
-        rows, size = member.manifest.rows, member.manifest.parquet_bytes
+        rows, size = member.manifest.rows, member.manifest.parquet_bytes + member.file_bytes
         return rows <= MAX_ROWS // LEAST and size <= MAX_BYTES // LEAST
 
     def _affordable(self, members: Sequence[Member]) -> list[Member]:
@@ -156,7 +156,7 @@ class _Work:
         rows, size, group = min(MAX_ROWS, self._rows_left), MAX_BYTES, []
         for member in members[: min(MAX_MEMBERS, self._files_left)]:
             rows -= member.manifest.rows
-            size -= member.manifest.parquet_bytes
+            size -= member.manifest.parquet_bytes + member.file_bytes
             if rows < 0 or size < 0:
                 break
             group.append(member)
@@ -172,7 +172,7 @@ class _Work:
                 for fold in self.folds.of(source, table).folds
                 if below // self._merged <= max(len(fold.members), self._least) < below
                 and fold.rows <= MAX_ROWS // self._merged
-                and fold.parquet_bytes <= MAX_BYTES // self._merged
+                and fold.weight <= MAX_BYTES // self._merged
                 and len(fold.members) <= MAX_MEMBERS // self._merged
             ]
             alike.sort(key=lambda fold: _receipt(fold.members[0]))

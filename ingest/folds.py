@@ -88,6 +88,11 @@ class Fold:
     def rows(self) -> int:
         return sum(member.manifest.rows for member in self.members)
 
+    @cached_property
+    def weight(self) -> int:
+        """Bytes of the rows, and about those of the fold's manifest."""
+        return self.parquet_bytes + sum(member.file_bytes for member in self.members)
+
     @property
     def manifest_path(self) -> Path:
         return self.path.with_name(f"{self.path.stem}{FOLD}")

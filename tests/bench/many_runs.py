@@ -52,11 +52,14 @@ def main(earlier: list[int]) -> None:
                 add_runs(session, idle, run.started_at, added, number)
                 added = number
                 setup = time.perf_counter() - started
+                began = time.process_time()
                 _, seconds = one_run(session, 3 + number)
+                busy = time.process_time() - began
                 parts = ", ".join(f"{name} {taken:.2f}" for name, taken in seconds.items())
                 files = sum(1 for _ in session.home.root.glob("landing/*/*/*.parquet"))
                 told = f"{number:,} runs before, {files:,} files: {sum(seconds.values()):.2f} s"
-                print(f"{told} ({parts}); laid out in {setup:.0f} s", flush=True)
+                print(f"{told} ({parts}), {busy:.2f} s of the processors", flush=True)
+                print(f"  laid out in {setup:.0f} s", flush=True)
 
 
 def one_run(session: Session, number: int) -> tuple[Run, dict[str, float]]:

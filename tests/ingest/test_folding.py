@@ -22,7 +22,7 @@ from ingest.folding import Folded, fold_landing
 from ingest.folds import Fold, Folds, Holding, remove_folds
 from ingest.landing import Landing, Quarantined
 from ingest.parquet import ndjson_sha256, sql_path, sql_text
-from ingest.tables import BIGINT, BOOLEAN, TIMESTAMP, VARCHAR, Column, TableSpec, columns
+from ingest.tables import BIGINT, BOOLEAN, TIMESTAMP, VARCHAR, Column, Erased, TableSpec, columns
 from tests.ingest.dying import forked
 
 NOW = datetime(2026, 4, 1, 12, 0, 0, 7, tzinfo=UTC)
@@ -236,6 +236,7 @@ def test_a_batch_that_lost_rows_is_folded_again_with_the_numbers_of_those_that_s
         rows=1,
         ndjson_sha256=digest,
         parquet_bytes=path.stat().st_size,
+        erased=(Erased("erasure", "t1", NOW, 1, "0" * 64),),
     )
     commit.write_bytes(manifests.manifest_bytes(smaller))
     before = seen(folded)

@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -116,7 +117,7 @@ class _Work:
         folder = self._home / "landing" / source / table
         loose = self.folds.of(source, table).loose
         if len(loose) >= self._least:
-            small = [m for m in _members(folder, loose) if self._is_small(m)]
+            small = sorted(islice(self._small(folder, loose), self._files_left), key=_receipt)
             if len(small) >= self._least:
                 group = self._affordable(_agreeing(small))
                 wrong = self._make(source, table, group, _files(folder, group))
@@ -147,9 +148,15 @@ class _Work:
                 remove(fold.path)
             self.done.removed += 1
 
-    def _is_small(self, member: Member) -> bool:
-        rows, size = member.manifest.rows, member.manifest.parquet_bytes + member.file_bytes
-        return rows <= MAX_ROWS // LEAST and size <= MAX_BYTES // LEAST
+    def _small(self, folder: Path, batch_ids: Sequence[str]) -> Iterator[Member]:
+        """The small ones among batches, by their ids, which sort by time."""
+        for batch_id in batch_ids:
+            # What was removed since it was listed is no longer there to be folded.
+            with contextlib.suppress(FileNotFoundError):
+                member = member_of(folder / f"{batch_id}{MANIFEST}")
+                size = member.manifest.parquet_bytes + member.file_bytes
+                if member.manifest.rows <= MAX_ROWS // LEAST and size <= MAX_BYTES // LEAST:
+                    yield member
 
     def _affordable(self, members: Sequence[Member]) -> list[Member]:
         """The oldest of the members that one fold may hold and this run may still fold."""
@@ -232,16 +239,6 @@ class _Work:
         if self._open is not None:
             self._open.close()
         remove(self._spill)
-
-
-def _members(folder: Path, batch_ids: Sequence[str]) -> list[Member]:
-    """Batches by their ids, in the order in which rows are read."""
-    found = []
-    for batch_id in batch_ids:
-        # What is being erased is no longer there to be folded.
-        with contextlib.suppress(FileNotFoundError):
-            found.append(member_of(folder / f"{batch_id}{MANIFEST}"))
-    return sorted(found, key=_receipt)
 
 
 def _files(folder: Path, group: Sequence[Member]) -> list[Path]:

@@ -19,6 +19,7 @@ NAMES: Final = (
     "reports",
     "receipts",
     "reconciliation",
+    "many_runs",
     "sensor",
     "packets",
 )

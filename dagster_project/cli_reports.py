@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import islice
@@ -60,10 +61,14 @@ def reconcile(
     """Instructions against operations, six categories and nine checks; exit 1 when one fails."""
     wanted = Wanted(tenant_id, period, provider_id)
     _need(every, tenant_id=tenant_id, period=period)
+    refused: list[str] = []
     with _marts() as marts:
-        reports = _listed(kernel_reports.reconcile(marts, wanted))
+        told = kernel_reports.reconcile(marts, wanted, refused.append if every else None)
+        reports = _listed(told)
     _tell(reports, every, form, "--provider-id", "providerId")
-    failed = any(report["status"] == "fail" for report in reports)
+    for one in refused:
+        print(f"no report: {one}", file=sys.stderr)
+    failed = bool(refused) or any(report["status"] == "fail" for report in reports)
     raise typer.Exit(EXIT_FOUND if failed else EXIT_OK)
 
 

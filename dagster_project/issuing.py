@@ -9,7 +9,7 @@ again from the inputs it carries before it is signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
@@ -88,27 +88,34 @@ def tenants_of(marts: Marts, run: Run) -> list[str]:
 
 
 def issue_packets(
-    session: Session, run: Run, *, max_bytes: int = MAX_TABLE_BYTES
+    session: Session,
+    run: Run,
+    *,
+    max_bytes: int = MAX_TABLE_BYTES,
+    on_refusal: Callable[[TieoutError], None] | None = None,
 ) -> list[IssuedPacket]:
     """Issues a packet for every tenant and period whose content is new.
+
+    A packet that is refused, such as one whose sums no reader can hold, stops no other.
 
     Args:
         session: The session.
         run: The run whose tables are packeted.
         max_bytes: Of tables and inputs together; a packet beyond it carries no inputs.
+        on_refusal: Called with each refusal; without it the first is raised once all is issued.
 
     Returns:
         The packets issued by this call, by tenant and period.
 
     Raises:
-        TieoutError: The run is not the published one, there is no signing key, or a packet was
-            refused; packets issued before that stay issued.
+        TieoutError: There is no signing key, or a packet was refused; the others stay issued.
     """
     if not is_current(session, run):
         return []
     home = session.home
     trust_file(session.settings, home, now=session.clock())
     found: list[IssuedPacket] = []
+    refused: list[TieoutError] = []
     # The inputs of a replay are read from the working file, which the next build writes.
     with home.lock("packets"), home.lock("warehouse"), Marts.published(home) as marts:
         if read_state(home.warehouse / "built.json").get("run_id") != run.run_id:
@@ -124,12 +131,25 @@ def issue_packets(
                 TenantReplay(home, tenant, names, folder / "inputs", max_bytes) as replay,
             ):
                 for period in sorted(periods):
-                    packet = _issue(session, run, marts, facts, replay, folder, tenant, period)
+                    try:
+                        packet = _issue(session, run, marts, facts, replay, folder, tenant, period)
+                    except _PacketRefused as refusal:
+                        session.progress("packets", f"{tenant} {period} refused: {refusal}")
+                        refused.append(refusal)
+                        continue
                     if packet is not None:
                         session.progress("packets", f"{tenant} {period} r{packet.revision}")
                         found.append(packet)
         write_index(home)
+    for one in refused:
+        if on_refusal is None:
+            raise one
+        on_refusal(one)
     return found
+
+
+class _PacketRefused(TieoutError):
+    """One packet would say what no packet may; it is not issued."""
 
 
 def _issue(
@@ -149,20 +169,20 @@ def _issue(
         return None
     earlier = [packet for packet in newest(home, tenant) if packet.period < period]
     previous = earlier[-1] if earlier else None
-    spec = PacketSpec(
-        tenant_id=tenant,
-        period=period,
-        revision=last.revision + 1 if last else 1,
-        tables=tables_of(home, marts, tenant, period),
-        run={**facts, "as_of": run.as_of},
-        previous={"period": previous.period, "sha256": previous.packet_sha256}
-        if previous
-        else None,
-        supersedes=last.packet_sha256 if last else None,
-        kernel=kernel_evidence(marts, tenant, period),
-        **_claims(marts, tenant, period),
-    )
     try:
+        spec = PacketSpec(
+            tenant_id=tenant,
+            period=period,
+            revision=last.revision + 1 if last else 1,
+            tables=tables_of(home, marts, tenant, period),
+            run={**facts, "as_of": run.as_of},
+            previous={"period": previous.period, "sha256": previous.packet_sha256}
+            if previous
+            else None,
+            supersedes=last.packet_sha256 if last else None,
+            kernel=kernel_evidence(marts, tenant, period),
+            **_claims(marts, tenant, period),
+        )
         with TemporaryDirectory(prefix="tables-", dir=folder) as tables:
             draft = draft_packet(spec, Path(tables))
             content = _content_of(draft)
@@ -172,7 +192,7 @@ def _issue(
                 session, run, _replayable(session, spec, replay, draft), draft, content
             )
     except Refusal as refusal:
-        raise TieoutError(
+        raise _PacketRefused(
             got=f"a packet for {tenant} {period} that was refused: {refusal.detail}",
             expected="marts that bear what the packet claims",
             remedy=refusal.remedy,

@@ -7,11 +7,12 @@ its hash (`evidence`), or any figure: counts and amounts are the marts'.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dagster_project.marts import Marts, Row
+from evidence.errors import Refusal
 from evidence.kernel_reconcile import reconcile_report
 from evidence.kernel_reports import billing_report, chargeback_report
 from ingest.errors import SettingError, TieoutError
@@ -44,8 +45,16 @@ class Wanted:
             )
 
 
-def reconcile(marts: Marts, wanted: Wanted) -> Iterator[Report]:
+def reconcile(
+    marts: Marts, wanted: Wanted, on_refusal: Callable[[str], None] | None = None
+) -> Iterator[Report]:
     """The original's reconciliation of each tenant, month and provider asked for.
+
+    Args:
+        marts: The published tables.
+        wanted: What is asked for.
+        on_refusal: Called with what no report can say, such as a sum beyond 2^53-1, so that it
+            stops no other report; without it the first such is raised.
 
     Raises:
         TieoutError: `MONEY_RAIL_RECONCILE_EVIDENCE_REQUIRED` when there is no usable instruction,
@@ -69,7 +78,14 @@ def reconcile(marts: Marts, wanted: Wanted) -> Iterator[Report]:
     for row in marts.rows("kernel_reconcile_mismatches", **equal):
         mismatches.setdefault(_key(row), []).append(row)
     for summary in sorted(summaries, key=_key):
-        yield reconcile_report(summary, mismatches.get(_key(summary), []))
+        try:
+            report = reconcile_report(summary, mismatches.get(_key(summary), []))
+        except Refusal as refusal:
+            if on_refusal is None:
+                raise
+            on_refusal(f"{' '.join(_key(summary))}: {refusal}")
+            continue
+        yield report
 
 
 def chargebacks(marts: Marts, wanted: Wanted, *, every_period: bool) -> Iterator[Report]:

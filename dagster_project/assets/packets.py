@@ -16,6 +16,7 @@ from dagster_project.assets.publication import PUBLISHED_KEY
 from dagster_project.index_page import INDEX
 from dagster_project.resources import Wiring
 from dagster_project.shelf import IssuedPacket, packet_file
+from ingest.errors import TieoutError
 
 __all__ = ["ISSUED_KEY", "PACKET_KEY", "packet_assets"]
 
@@ -57,7 +58,8 @@ def packet_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         context: dg.AssetExecutionContext, wiring: dg.ResourceParam[Wiring]
     ) -> dg.MaterializeResult[None]:
         session, run = wiring.run_of(context)
-        packets = issuing.issue_packets(session, run)
+        refused: list[TieoutError] = []
+        packets = issuing.issue_packets(session, run, on_refusal=refused.append)
         for packet in packets:
             _report(context.instance, packet, packet_file(session.home, packet))
         lines = [
@@ -68,6 +70,8 @@ def packet_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         return dg.MaterializeResult(
             metadata={
                 "issued": len(packets),
+                "refused": len(refused),
+                "refusals": dg.MetadataValue.md("\n".join(f"- {one}" for one in refused)),
                 "packets": dg.MetadataValue.md(head + "\n".join(lines)),
                 "folder": dg.MetadataValue.path(session.home.packets),
                 "index": dg.MetadataValue.url((session.home.packets / INDEX).as_uri()),

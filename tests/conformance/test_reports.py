@@ -79,6 +79,16 @@ def case(instructions: list[Any], operations: list[Any], provider: str = "stub_d
 
 
 @planted
+def edges(exports: Exports) -> None:
+    most = 2**53 - 1
+    add_reconcile(exports, "t_beyond", case([instruction("pa", most), instruction("pb", most)], []))
+    named = operation("pa", 500, "confirmed")
+    twice = f"t:party:x:period:2026-09:y:period:{PERIOD}:statement:s"
+    late = {**operation("px", 7, "failed"), "operationId": "odd", "payoutKey": twice}
+    add_reconcile(exports, "t_months", case([instruction("pa", 500)], [named, late]))
+
+
+@planted
 def every_category(exports: Exports) -> None:
     changed = {
         "bad_amount": {"amountCents": 1999},
@@ -183,6 +193,21 @@ def test_each_provider_is_held_against_all_instructions(desk: Desk) -> None:
     assert [row["partyId"] for row in two["mismatches"]["missingOperations"]] == ["pa"]
     assert two["summary"]["operationCount"] == 1
     assert two["mismatches"]["unexpectedOperations"] == []
+
+
+def test_a_sum_that_no_report_can_say_stops_no_other(desk: Desk) -> None:
+    assert "t_beyond" not in {report["tenantId"] for report in desk.all("reconcile")}
+    answer = desk.ask("kernel-report", "reconcile", "--all", "--format", "jsonl")
+    assert answer.code == 1
+    (line,) = answer.err.splitlines()
+    assert line.startswith(f"no report: t_beyond {PERIOD} stub_default: json_int_range")
+
+
+def test_an_operation_is_of_every_month_that_its_key_names(desk: Desk) -> None:
+    report = desk.one("reconcile", "t_months")
+    unexpected = report["mismatches"]["unexpectedOperations"]
+    assert [row["operationId"] for row in unexpected] == ["odd"]
+    assert report["summary"]["operationCount"] == 2
 
 
 def test_ids_are_ordered_as_the_kernel_orders_them() -> None:

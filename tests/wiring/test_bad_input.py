@@ -6,6 +6,7 @@ Belongs here: what an operator meets. Does not belong here: every way a line or 
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from dagster_project.home import prepare_home
 from dagster_project.marts import Marts
+from evidence import canonical
 from ingest.simulator.faults import Faults
 from ingest.simulator.http import serve
 from ingest.simulator.world import build_scenarios
@@ -66,12 +68,34 @@ def test_an_empty_export_folder_is_one_paragraph(tmp_path: Path, parsed_home: Pa
     one_paragraph(answer)
 
 
+def _export_too_much(folder: Path) -> None:
+    """Two instructions of the largest amount, by a tenant that sorts before all others."""
+    folder.mkdir()
+    lines = [
+        {
+            "schemaVersion": "PayoutInstruction.v1",
+            "artifactId": f"payout_{party}",
+            "tenantId": "a_first",
+            "partyId": party,
+            "period": "2026-01",
+            "payoutKey": f"a_first:party:{party}:period:2026-01:statement:s",
+            "payout": {"amountCents": 2**53 - 1, "currency": "USD"},
+        }
+        for party in ("pa", "pb")
+    ]
+    lines = [line | {"artifactHash": canonical.document_hash(line)} for line in lines]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (folder / "payout_instructions.jsonl").write_text(text)
+
+
 @pytest.fixture(scope="module")
 def spoiled(tmp_path_factory: pytest.TempPathFactory, parsed_home: Path) -> tuple[Path, Answer]:
-    """One run over a missing permission, a torn line and a receipt whose hash lies."""
+    """One run over a missing permission, a torn line, a receipt whose hash lies and amounts whose
+    sum no packet may hold."""
     root = tmp_path_factory.mktemp("spoiled")
     shutil.copytree(parsed_home, root / "home")
     world, settings = world_exports(root, "clean_day", "torn_line", "hash_lies")
+    _export_too_much(root / "exports" / "a_first")
     faults = Faults()
     faults.add("forbidden", path="/v1/disputes")
     with serve(world.rail, faults=faults) as server:
@@ -103,6 +127,14 @@ def test_a_torn_line_and_a_lying_hash_are_listed_with_file_line_and_remedy(
     assert {row["tenant_id"] for row in lying} == {"t_hash_lies"}
     assert all(row["expected"] != row["got"] for row in lying), lying
     assert len({(row["artifact_id"], row["rule"]) for row in lying}) == len(lying)
+
+
+def test_a_packet_that_is_refused_stops_no_other(spoiled: tuple[Path, Answer]) -> None:
+    home, answer = spoiled
+    assert "a_first 2026-01 refused: " in answer.err + answer.out
+    packeted = {row["tenant_id"] for row in rows(home, "run_packets")}
+    assert "t_clean_day" in packeted
+    assert "a_first" not in packeted
 
 
 def test_what_was_good_in_a_spoiled_run_landed_all_the_same(spoiled: tuple[Path, Answer]) -> None:

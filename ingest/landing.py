@@ -1,9 +1,9 @@
 """Landing: write-once batches on disk, each visible only once its manifest is.
 
-Belongs here: where a batch lies, in which order its files appear, what a killed write leaves
-behind, and which batches a run may see. Does not belong here: what a source is or how its rows are
-made, the encoding of rows (`ingest.spool`), reading for models (dbt does that through the pinned
-batches).
+Belongs here: where a batch lies, in which order its files appear, and which batches a run may see.
+Does not belong here: what a source is or how its rows are made, the encoding of rows
+(`ingest.spool`), what a killed writer leaves behind (`ingest.sweeping`), reading for models (dbt
+does that through the pinned batches).
 
     landing/<source>/<table>/<batch_id>.parquet + <batch_id>.manifest.json, schema.parquet
     quarantine/<source>/<table>/<batch_id>.jsonl
@@ -33,9 +33,10 @@ import orjson
 from ingest import parquet, spool
 from ingest.errors import LandingError
 from ingest.files import private_folder, publish, publish_bytes, remove, removing
-from ingest.folds import FOLD, FOLDER, Folds
+from ingest.folds import Folds
 from ingest.manifests import MANIFEST, check_file, damaged, manifest_bytes, read_manifest
-from ingest.rewriting import REWRITTEN, finish_rewrite, require_unerased, rewrite_batch
+from ingest.rewriting import require_unerased, rewrite_batch
+from ingest.sweeping import SCHEMA_FILE, clear_remains
 from ingest.tables import (
     BIGINT,
     BOOLEAN,
@@ -69,7 +70,6 @@ __all__ = [
     "new_batch_id",
 ]
 
-SCHEMA_FILE: Final = "schema.parquet"
 # Pins of runs that may still be at work or be repeated; a run that is older pins the same again.
 KEPT_PINS: Final = 200
 _BATCH_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -296,7 +296,7 @@ class Landing:
                     remedy="Let the run end, or stop it, and ask again; nothing was changed",
                     code="landing_in_use",
                 ) from None
-            self._clear()
+            clear_remains(self.home)
             yield
 
     # --- one batch --------------------------------------------------------------------------------
@@ -423,8 +423,6 @@ class Landing:
                 code="landing_batch_exists",
             )
 
-    # --- life and death ---------------------------------------------------------------------------
-
     def _sweep(self) -> None:
         """Clears up after the dead; while anybody is at work this waits for a later start."""
         with self._lock.open("ab") as handle:
@@ -432,42 +430,8 @@ class Landing:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            self._clear()
-
-    def _clear(self) -> None:
-        """Removes what a killed writer left, and completes a batch that was being rewritten."""
-        for folder in (*self._root.glob("*/*"), *self._quarantine.glob("*/*")):
-            _sweep_table(folder, self._root / folder.parent.name / folder.name, MANIFEST)
-        for folder in (self.home / FOLDER).glob("*/*"):
-            _sweep_table(folder, folder, FOLD)
-        for path in self._lock.parent.glob("duckdb.*.tmp"):
-            if not _is_alive(path.name.split(".")[1]):
-                remove(path)
+            clear_remains(self.home)
 
 
 def _receipt(manifest: BatchManifest) -> tuple[datetime, str, str, str]:
     return manifest.received_at, manifest.batch_id, manifest.source, manifest.table
-
-
-def _sweep_table(folder: Path, table: Path, commit: str) -> None:
-    """Sweeps one folder of batches; names alone, because a table may have 100,000 of them."""
-    names = os.listdir(folder)
-    listed = names if folder == table else os.listdir(table) if table.is_dir() else []
-    committed = {name.removesuffix(commit) for name in listed if name.endswith(commit)}
-    for name in names:
-        batch_id, _, suffix = name.rpartition(".")
-        loose = suffix in {"parquet", "jsonl"} and batch_id not in committed
-        if suffix == "tmp" or (loose and name != SCHEMA_FILE):
-            remove(folder / name)
-        elif name.endswith(REWRITTEN):
-            finish_rewrite(folder / name)
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

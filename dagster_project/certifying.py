@@ -65,10 +65,17 @@ def certifiable(home: Home, tenant_id: str, period: str, *, now: datetime) -> Ce
         verdict = _verdict(runs, tenant_id, period)
         _require_unblocked(marts, tenant_id, period)
         rows = list(marts.rows("period_figures", tenant_id=tenant_id, period=period))
+        # What late data undid stays undone, although its figures may have returned since.
+        certified = marts.rows(
+            "period_certifications",
+            tenant_id=tenant_id,
+            period=period,
+            certification_status="certified",
+        )
+        standing = {row["certification_id"] for row in certified}
     figures = tuple(sorted(rows, key=lambda row: (row["currency"], row["figure"])))
     said = [[row["currency"], row["figure"], row["amount_cents"]] for row in figures]
     digest = canonical.document_hash({"figures": said, "period": period, "tenant_id": tenant_id})
-    standing = {row["certification_id"] for row in figures} - {None}
     if standing and not any(row["is_restated"] for row in figures):
         raise _refused(
             "already_certified",

@@ -20,8 +20,11 @@ from ingest.errors import TieoutError
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def _published(root: Path, blocker: tuple[str, str] | None) -> Home:
-    """A home whose publication says `reconciled`, with one objection for a period or none."""
+def _published(
+    root: Path, blocker: tuple[str, str] | None, *, certification: str | None = None
+) -> Home:
+    """A home whose publication says `reconciled`, with one objection for a period or none, and one
+    certification of October's figures as they are, of a status, or none."""
     home = prepare_home(root)
     with duckdb.connect(str(home.published / "tieout-one.duckdb")) as marts:
         marts.execute(
@@ -38,6 +41,15 @@ def _published(root: Path, blocker: tuple[str, str] | None) -> Home:
             "null::varchar as certification_id, null::bigint as certified_cents, "
             "false as is_restated"
         )
+        marts.execute(
+            "create table period_certifications (tenant_id varchar, period varchar, "
+            "certification_id varchar, certification_status varchar)"
+        )
+        if certification is not None:
+            marts.execute(
+                "insert into period_certifications values ('acme', '2026-10', 'cert_1', ?)",
+                [certification],
+            )
         if blocker is not None:
             marts.execute(
                 "insert into certification_blockers values ('acme', ?, ?, 1, 'A_CODE', 'a_1')",
@@ -72,3 +84,21 @@ def test_another_months_objection_blocks_nothing(
         certifiable(home, "acme", "2026-10", now=NOW)
     # The next thing asked for, which this home has none of.
     assert refused.value.code == "packet_missing"
+
+
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        ("certified", "already_certified"),
+        # Late data undid it, and its figures have returned since.
+        ("decertified", "packet_missing"),
+        ("revoked", "packet_missing"),
+    ],
+)
+def test_only_a_certification_that_stands_stands_in_the_way_of_another(
+    tmp_path: Path, status: str, refusal: str
+) -> None:
+    home = _published(tmp_path, None, certification=status)
+    with pytest.raises(TieoutError) as refused:
+        certifiable(home, "acme", "2026-10", now=NOW)
+    assert refused.value.code == refusal

@@ -197,8 +197,9 @@ class Shape:
                 if field.needed and row[field.name] is None:
                     raise ValueError
             except ValueError:
+                named = ".".join(field.path)
                 raise FieldRefused(
-                    got=f"{'.'.join(field.path)} as a {type(found).__name__}",
+                    got=f"no {named}" if found is None else f"{named} as a {type(found).__name__}",
                     expected=f"a value for the {field.column.type} column {field.column.name}",
                     remedy="Read Stripe's changelog for this field, then extend its declaration",
                 ) from None

@@ -18,11 +18,14 @@ from tests.ingest.desk import START, Desk, slice_of
 
 SEAL = Seal(b"one key")
 MONTH = timedelta(days=30)
+# What no object may be without.
+NEEDED = {"amount": 1, "currency": "usd", "created": 1_767_225_600}
+TRANSFER = {"id": "tr_1", **NEEDED}
 HASH = "0" * 14 + "4242424242424242" + "ab" * 17
 
 
 def group(text: str) -> Any:
-    return kept.TRANSFERS.row({"id": "tr_1", "transfer_group": text}, SEAL)["transfer_group"]
+    return kept.TRANSFERS.row({**TRANSFER, "transfer_group": text}, SEAL)["transfer_group"]
 
 
 @pytest.mark.parametrize(
@@ -68,11 +71,12 @@ def test_what_could_be_a_person_a_card_or_a_secret_is_masked(text: str) -> None:
     assert masked.startswith("masked:")
     assert text not in masked
     other_home = Seal(b"another key")
-    assert kept.TRANSFERS.row({"transfer_group": text}, other_home)["transfer_group"] != masked
+    again = kept.TRANSFERS.row({**TRANSFER, "transfer_group": text}, other_home)
+    assert again["transfer_group"] != masked
 
 
 def test_an_expanded_object_is_reduced_to_its_id() -> None:
-    expanded = {"id": "tr_1", "destination": {"id": "acct_1", "email": "ada@example.com"}}
+    expanded = {**TRANSFER, "destination": {"id": "acct_1", "email": "ada@example.com"}}
     assert kept.TRANSFERS.row(expanded, SEAL)["destination"] == "acct_1"
 
 
@@ -94,7 +98,7 @@ def test_an_expanded_object_is_reduced_to_its_id() -> None:
 def test_only_listed_metadata_is_kept(
     metadata: Mapping[str, Any] | None, column: str, expected: str | None
 ) -> None:
-    row = kept.TRANSFERS.row({"id": "tr_1", "metadata": metadata}, SEAL)
+    row = kept.TRANSFERS.row({**TRANSFER, "metadata": metadata}, SEAL)
     assert row[column] == expected
     assert "metadata" not in row
 
@@ -105,9 +109,6 @@ def test_times_are_utc_and_zero_is_none() -> None:
     assert row["at"] == datetime(2026, 1, 1, tzinfo=UTC)
     assert row["due"] == 2
     assert shape.row({"at": 0, "id": "x"}, SEAL)["at"] is None
-
-
-TRANSFER = {"id": "tr_1", "amount": 1, "currency": "usd", "created": 1_767_225_600}
 
 
 def test_the_largest_amount_is_kept() -> None:
@@ -213,7 +214,7 @@ def test_a_rate_that_stripe_writes_with_an_exponent_lands_as_plain_decimals(desk
 
 
 def test_the_digest_follows_the_whole_object_but_not_what_changes_by_itself() -> None:
-    charge = {"id": "ch_1", "description": "a", "receipt_url": "https://pay.example/1"}
+    charge = {"id": "ch_1", "description": "a", "receipt_url": "https://pay.example/1", **NEEDED}
     digest = kept.CHARGES.row(charge, SEAL)["row_digest"]
     assert kept.CHARGES.row(charge | {"receipt_url": "other"}, SEAL)["row_digest"] == digest
     assert kept.CHARGES.row(charge | {"description": "b"}, SEAL)["row_digest"] != digest

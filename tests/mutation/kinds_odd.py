@@ -8,6 +8,7 @@ Does not belong here: values that ingest refuses, which never land (tests of `in
 from __future__ import annotations
 
 from tests.mutation.kinds import PLATFORM_TENANT, Expected, Money, kind
+from tests.mutation.landed import Row
 
 __all__ = ["MOST"]
 
@@ -133,3 +134,41 @@ def receipt_of_the_largest_amount(money: Money) -> list[Expected]:
         Expected("AMOUNT_OVER", -gap, kernel=sale.receipt_id, party=paid.party.party_id),
         money.on_payout("FEE_VARIANCE", -fee_gap, paid),
     ]
+
+
+def _application_fee(money: Money, *, rate: str | None) -> Row:
+    """A fee of 5.00 euros earned on a dollar sale, booked as 5.50 dollars; gives its movement."""
+    charge = money.charge(money.clean.plain.charge_id)
+    named = f"fee_odd_{money.clean.tenant_id}"
+    model = money.transaction(charge["id"])
+    fee = {
+        **{name: charge[name] for name in ("account_id", "is_platform", "created", "livemode")},
+        **{"id": named, "amount": 500, "currency": "eur", "balance_transaction": f"txn_{named}"},
+        **{"charge": charge["id"], "account": "acct_odd", "amount_refunded": 0, "refunded": False},
+    }
+    money.tables.rows["stripe/application_fees"].append(fee)
+    booked = {"amount": 550, "fee": 0, "net": 550, "currency": "usd", "exchange_rate_text": rate}
+    return money.tables.copy(
+        "stripe/balance_transactions",
+        model,
+        **booked,
+        id=f"txn_{named}",
+        source=named,
+        type="application_fee",
+        reporting_category="platform_earning",
+    )
+
+
+@kind
+def application_fee_at_a_rate(money: Money) -> list[Expected]:
+    """A fee earned in euros is booked in dollars at 1.1; nothing is wrong."""
+    _application_fee(money, rate="1.1")
+    return []
+
+
+@kind
+def application_fee_without_a_rate(money: Money) -> list[Expected]:
+    """A fee earned in euros is booked as dollars, and no rate says why."""
+    _application_fee(money, rate=None)
+    named = f"fee_odd_{money.clean.tenant_id}"
+    return [Expected("CURRENCY_MISMATCH", 500, rail=named, currency="EUR")]

@@ -108,6 +108,7 @@ joined as (
         and scopes.movement_type in ('collection', 'payout', 'payout_reversal', 'refund', 'bank_payout', 'topup')
         and objects.expected_sign * sourced.amount_cents < 0 as has_sign_mismatch,
         coalesce(repeats.movement_rank, 1) > 1 as is_repeat,
+        sourced.exchange_rate_text is not null as has_rate,
         case
             when
                 objects.object_currency <> sourced.currency

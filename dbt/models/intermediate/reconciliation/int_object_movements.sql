@@ -10,6 +10,7 @@ with moved as (
         {{ sum_cents("case when currency = object_currency or movement_type in ('collection', 'refund') then directed_cents end") }}
         as moved_cents,
         max(case when is_converted or currency <> object_currency then 1 else 0 end) = 1 as is_other_currency,
+        min(case when has_rate then 1 else 0 end) = 1 as has_rate,
         max(case when is_repeat then 1 else 0 end) = 1 as is_repeated
     from {{ ref('int_movements_linked') }}
     where
@@ -38,6 +39,8 @@ final as (
             when moved.movement_id is null then 'MISSING_EXTERNAL'
             when moved.is_repeated then 'DUPLICATE_EXTERNAL'
             when moved.is_other_currency and objects.object_type in ('charge', 'refund') then null
+            -- A fee earned in the charge's currency is booked in the platform's own, at a rate.
+            when moved.is_other_currency and moved.has_rate and objects.object_type = 'application_fee' then null
             when moved.is_other_currency then 'CURRENCY_MISMATCH'
             when abs(moved.moved_cents) > abs(objects.object_amount_cents) then 'AMOUNT_OVER'
             when abs(moved.moved_cents) < abs(objects.object_amount_cents) then 'AMOUNT_UNDER'

@@ -20,6 +20,7 @@ from dagster_project.home import Home, read_state, write_state
 from dagster_project.runs import Run
 from ingest.errors import TieoutError
 from ingest.folds import readable_files
+from ingest.tables import PINNED_BATCHES
 
 __all__ = ["BuildResult", "NodeResult", "build", "dbt_folder", "manifest_file", "parsed_project"]
 
@@ -129,8 +130,10 @@ def build(
         on_node: Called with the name of each finished node.
 
     Raises:
-        TieoutError: dbt could not start; a failed node is in the result instead.
+        TieoutError: The run is not pinned, or dbt could not start; a failed node is in the result
+            instead.
     """
+    _list_files(home, run)
     parameters = {
         "run_id": run.run_id,
         "as_of": _sql_time(run.as_of),
@@ -152,7 +155,6 @@ def build(
         if not acts:
             for file in home.warehouse.glob("*.duckdb*"):
                 file.unlink()
-        _list_files(home, run)
         if on_spark:
             result = _invoke(home, arguments, target=SPARK, on_node=on_node)
         else:
@@ -166,9 +168,18 @@ def build(
 
 def _list_files(home: Home, run: Run) -> None:
     """Writes down which landed files the build reads, where `register_landing` looks for them."""
+    files = dict(readable_files(home.root, run.run_id))
+    # A build of nothing would be green and empty.
+    if f"-pin-{run.run_id}.parquet" not in files.get(PINNED_BATCHES.name, ""):
+        raise TieoutError(
+            got=f"no pins of run {run.run_id}",
+            expected="a run to be pinned before it is built",
+            remedy="Pin it, then build; nothing was built",
+            code="run_not_pinned",
+        )
     lines = [
-        json.dumps({"run_id": run.run_id, "table_name": table, "files": files})
-        for table, files in readable_files(home.root, run.run_id)
+        json.dumps({"run_id": run.run_id, "table_name": table, "files": listed})
+        for table, listed in files.items()
     ]
     (home.warehouse / "landed_files.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

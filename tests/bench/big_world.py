@@ -114,7 +114,7 @@ def pin(home: Path, *batches: str) -> None:
         for batch in batches
     )
     names = "run_id, source, table_name, batch_id, row_no, received_at"
-    target = home / "landing/tieout/pinned_batches/1-pin-{RUN_ID}.parquet"
+    target = home / f"landing/tieout/pinned_batches/1-pin-{RUN_ID}.parquet"
     with duckdb.connect() as database:
         database.execute(
             f"copy (select * from (values {values}) as pinned ({names})) "

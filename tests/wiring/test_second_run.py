@@ -215,6 +215,16 @@ def test_publication_keeps_the_newest_three(session: Session) -> None:
     assert len(list(home.published.glob("tieout-*.duckdb"))) == 3
 
 
+def test_a_run_that_pinned_nothing_builds_nothing(session: Session) -> None:
+    known = last_published(session.home)
+    assert known is not None
+    before = {path: path.stat() for path in session.home.warehouse.glob("*.duckdb")}
+    with pytest.raises(TieoutError) as refused:
+        building.build(session.home, replace(known, run_id="never-pinned"))
+    assert refused.value.code == "run_not_pinned"
+    assert {path: path.stat() for path in session.home.warehouse.glob("*.duckdb")} == before
+
+
 def test_without_a_sealed_build_nothing_is_published(session: Session) -> None:
     run = begin(session.home, "unbuilt", now=session.clock() + timedelta(seconds=60))
     current = session.home.current.resolve()

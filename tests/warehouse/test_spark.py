@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project import building
+from dagster_project import building, spark_target
 from dagster_project.home import Home, prepare_home
 from dagster_project.runs import Run
 from ingest.errors import SettingError
@@ -47,8 +47,8 @@ def test_spark_and_duckdb_give_the_same_rows_of_every_mutation(tmp_path: Path) -
 
 @pytest.mark.skipif(HAS_SPARK, reason="pyspark is installed here")
 def test_without_spark_the_target_says_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(SettingError) as refused:
-        building.build(prepare_home(tmp_path), RUN, target="spark")
+    with pytest.raises(SettingError) as refused, spark_target.session(prepare_home(tmp_path)):
+        pass
     assert refused.value.code == "spark_not_installed"
     assert "tieout[full,spark]" in refused.value.remedy
 

@@ -159,10 +159,11 @@ def build(
             result = _invoke(home, arguments, target=SPARK, on_node=on_node)
         else:
             result = _invoke(home, arguments, manifest=project, on_node=on_node)
-    built = BuildResult(tuple(_node(entry) for entry in result.results))
+    built = _told(result)
     if on_spark and not built.failed:
         spark_target.load(home, project)
-        _invoke(home, ["run", "--select", VIEWS, *variables], manifest=project)
+        views = _told(_invoke(home, ["run", "--select", VIEWS, *variables], manifest=project))
+        return views if views.failed else built
     return built
 
 
@@ -252,6 +253,10 @@ def _invoke(
             code="dbt_stopped",
         ) from None
     return outcome.result
+
+
+def _told(result: Any) -> BuildResult:
+    return BuildResult(tuple(_node(entry) for entry in result.results))
 
 
 def _node(entry: Any) -> NodeResult:

@@ -28,7 +28,7 @@ import orjson
 
 from ingest.errors import LandingError
 from ingest.files import remove
-from ingest.manifests import MANIFEST, check_file, manifest_of, read_manifest
+from ingest.manifests import MANIFEST, SCHEMA_FILE, check_file, manifest_of, read_manifest
 from ingest.parquet import sql_path
 from ingest.tables import PINNED_BATCHES, BatchManifest, Column
 
@@ -199,7 +199,7 @@ def readable_files(home: Path, run_id: str) -> Iterator[tuple[str, str]]:
         holding = folds.of(source, table)
         names: Iterable[str] = holding.files
         if (source, table) == (PINNED_BATCHES.source, PINNED_BATCHES.table):
-            names = (n for n in names if n.endswith((f"-pin-{run_id}.parquet", "schema.parquet")))
+            names = (n for n in names if n.endswith((f"-pin-{run_id}.parquet", SCHEMA_FILE)))
         paths = [fold.path for fold in holding.folds]
         paths += [home / "landing" / source / table / name for name in names]
         if paths:

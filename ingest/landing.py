@@ -34,9 +34,16 @@ from ingest import parquet, spool
 from ingest.errors import LandingError
 from ingest.files import private_folder, publish, publish_bytes, remove, removing
 from ingest.folds import Folds
-from ingest.manifests import MANIFEST, check_file, damaged, manifest_bytes, read_manifest
+from ingest.manifests import (
+    MANIFEST,
+    SCHEMA_FILE,
+    check_file,
+    damaged,
+    manifest_bytes,
+    read_manifest,
+)
 from ingest.rewriting import require_unerased, rewrite_batch
-from ingest.sweeping import SCHEMA_FILE, clear_remains
+from ingest.sweeping import clear_remains
 from ingest.tables import (
     BIGINT,
     BOOLEAN,

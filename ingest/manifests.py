@@ -16,9 +16,19 @@ import orjson
 from ingest.errors import LandingError
 from ingest.tables import BatchManifest, Column, Erased
 
-__all__ = ["MANIFEST", "check_file", "damaged", "manifest_bytes", "manifest_of", "read_manifest"]
+__all__ = [
+    "MANIFEST",
+    "SCHEMA_FILE",
+    "check_file",
+    "damaged",
+    "manifest_bytes",
+    "manifest_of",
+    "read_manifest",
+]
 
 MANIFEST: Final = ".manifest.json"
+# The one file of a table's folder that has no manifest: typed, and without a row.
+SCHEMA_FILE: Final = "schema.parquet"
 MAX_MANIFEST_BYTES: Final = 1024 * 1024
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from ingest.files import remove
 from ingest.folds import FOLD, FOLDER
-from ingest.manifests import MANIFEST
+from ingest.manifests import MANIFEST, SCHEMA_FILE
 from ingest.rewriting import REWRITTEN, finish_rewrite
 
-__all__ = ["SCHEMA_FILE", "clear_remains"]
-
-SCHEMA_FILE: Final = "schema.parquet"
+__all__ = ["clear_remains"]
 
 
 def clear_remains(home: Path) -> None:

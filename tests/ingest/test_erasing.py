@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ from ingest.landing import Landing
 from ingest.stripe.endpoints import ACCOUNTS
 from ingest.stripe.kept import BALANCE_TRANSACTIONS, EVENTS
 from ingest.tables import COVERAGE, PACKETS, PINNED_BATCHES, QUARANTINE, Quarantined, TableSpec
+from tests.ingest.dying import forked
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -41,34 +38,15 @@ SPECS = (
     PACKETS,
 )
 ERASE = """
-import os, signal, sys, pathlib
-from datetime import datetime, UTC, timedelta
-from ingest import files, landing, parquet, rewriting
-from tests.ingest.test_erasing import LATER, erase
+from ingest import landing, parquet
+from tests.ingest.dying import die_at, serve_forks
+from tests.ingest.test_erasing import erase
 
-def run(home, fatal, tables):
-    steps = 0
-    def counted(function):
-        def step(*arguments, **named):
-            nonlocal steps
-            steps += 1
-            if steps == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments, **named)
-        return step
-    os.fsync = counted(os.fsync)
-    pathlib.Path.replace = counted(pathlib.Path.replace)
-    pathlib.Path.unlink = counted(pathlib.Path.unlink)
-    parquet.copy_without = counted(parquet.copy_without)
-    erase(landing.Landing(home), tables)
+def work(home, fatal):
+    die_at(fatal, (parquet, "copy_without"))
+    erase(landing.Landing(home), {tables})
 
-for line in sys.stdin:
-    home, fatal, tables = line.rstrip("\\n").rsplit("|", 2)
-    child = os.fork()
-    if child == 0:
-        run(pathlib.Path(home), int(fatal), int(tables))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+serve_forks(work)
 """
 
 
@@ -244,66 +222,42 @@ def test_doing_it_again_changes_nothing(landing: Landing, home: Path) -> None:
     assert {p: p.read_bytes() for p in home.glob("landing/*/*/*") if p.is_file()} == files
 
 
-@pytest.fixture
-def erase_until() -> Iterator[Callable[[Path, int, int], int]]:
-    """Erases in a process that dies at a step, and returns how it ended."""
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-c", ERASE],
-        env=os.environ | {"PYTHONPATH": str(root)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        tell, hear = process.stdin, process.stdout
-
-        def run(home: Path, fatal: int, tables: int) -> int:
-            tell.write(f"{home}|{fatal}|{tables}\n")
-            tell.flush()
-            return int(hear.readline())
-
-        yield run
-        tell.close()
-
-
 @pytest.mark.parametrize("tables", [1, pytest.param(len(SPECS), marks=pytest.mark.slow)])
 def test_killed_at_any_step_the_home_works_and_asking_again_finishes(
     landing: Landing,
     home: Path,
     tmp_path: Path,
-    erase_until: Callable[[Path, int, int], int],
     tables: int,
 ) -> None:
     before = everything(landing)
     done = left_of(before)
     progress = []
-    for fatal in range(1, 200):
-        copy = tmp_path / "copy"
-        shutil.copytree(home, copy)
-        ended = erase_until(copy, fatal, tables)
-        again = Landing(copy)
-        for manifest in again.committed():
-            again.verify(manifest)
-        found = everything(again)
-        for name, rows in found.items():
-            # Each row that stays is there, and of the others none comes twice.
-            assert [row for row in rows if row in done[name]] == done[name]
-            assert set(rows) <= set(before[name])
-            assert len(rows) == len(set(rows))
-        again.pin(run_id="between", known_at=LATER)
-        progress.append(sum(map(len, found.values())))
-        erase(again)
-        assert everything(again) == done
-        assert erased_so_far(again, "era_1") == (9, 15)
-        assert not [p for p in copy.rglob("*") if p.suffix in {".tmp", ".rewritten"}]
-        shutil.rmtree(copy)
-        if ended == 0:
-            break
-        assert ended == -signal.SIGKILL
-    else:
-        pytest.fail("the erasure never came to its end")
+    with forked(ERASE.format(tables=tables)) as erase_until:
+        for fatal in range(1, 200):
+            copy = tmp_path / "copy"
+            shutil.copytree(home, copy)
+            ended = erase_until(copy, fatal)
+            again = Landing(copy)
+            for manifest in again.committed():
+                again.verify(manifest)
+            found = everything(again)
+            for name, rows in found.items():
+                # Each row that stays is there, and of the others none comes twice.
+                assert [row for row in rows if row in done[name]] == done[name]
+                assert set(rows) <= set(before[name])
+                assert len(rows) == len(set(rows))
+            again.pin(run_id="between", known_at=LATER)
+            progress.append(sum(map(len, found.values())))
+            erase(again)
+            assert everything(again) == done
+            assert erased_so_far(again, "era_1") == (9, 15)
+            assert not [p for p in copy.rglob("*") if p.suffix in {".tmp", ".rewritten"}]
+            shutil.rmtree(copy)
+            if ended == 0:
+                break
+            assert ended == -signal.SIGKILL
+        else:
+            pytest.fail("the erasure never came to its end")
     assert len(progress) > 8 * tables
     # A row that has gone at one step is not back at a later one.
     assert progress == sorted(progress, reverse=True)

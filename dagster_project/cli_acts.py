@@ -9,7 +9,7 @@ Every one of them: exit code 0 when the line counts, 1 when it was refused or is
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,7 +21,7 @@ from dagster_project.acting import acts_of, write_acts
 from dagster_project.auditing import record_acts
 from dagster_project.controls import Signing, operators_of, signing_as
 from dagster_project.home import Home, open_home
-from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, out
+from dagster_project.narration import EXIT_FOUND, EXIT_OK, answer, out, table
 from dagster_project.settings import Settings, home_of
 from dagster_project.signing import DEMO_OPERATORS
 from ingest.controls import ActBook, ActLine
@@ -37,9 +37,11 @@ __all__ = [
     "TenantId",
     "decide",
     "existing_home",
+    "list_book",
     "proposal_of",
     "refuse_ended",
     "refuse_own",
+    "shown_line",
     "signing_of",
     "tell",
     "utc_time",
@@ -207,6 +209,31 @@ def tell(lines: Sequence[ActLine], as_json: bool, worth: str | None = None) -> N
     if not as_json and not void:
         out.print("the next `tieout run` shows it")
     raise typer.Exit(EXIT_FOUND if void else EXIT_OK)
+
+
+def list_book(
+    word: str, standing: Iterable[str], lines: Sequence[ActLine], subject: str, as_json: bool
+) -> None:
+    """Tells what stands by a book, and every line of it.
+
+    Args:
+        word: What became of what stands, such as `departed`.
+        standing: What stands.
+        lines: Every line of the book, void ones too.
+        subject: What the lines are about: `account` or `tenant`.
+        as_json: Answer in JSON.
+    """
+    names = sorted(standing)
+    if as_json:
+        answer({word: names, "lines": [shown_line(line) for line in lines]})
+        return
+    out.print(f"{word}: {escape(', '.join(names)) or 'none'}")
+    cells = []
+    for line in lines:
+        shown = shown_line(line)
+        about = shown.get(f"{subject}_id")
+        cells.append((line.act_id, line.action, about, line.operator, line.line_status))
+    out.print(table("Lines", ("id", "action", subject, "operator", "counts"), cells))
 
 
 def shown_line(line: ActLine) -> dict[str, Any]:

@@ -18,12 +18,11 @@ from dagster_project.cli_acts import (
     Reason,
     decide,
     existing_home,
-    shown_line,
+    list_book,
     signing_of,
     tell,
     write,
 )
-from dagster_project.narration import answer, out, table
 from ingest.controls import DEPARTURE_BOOK, departed_accounts
 
 __all__ = ["departures_app"]
@@ -83,13 +82,4 @@ def list_departures(as_json: Json = False) -> None:
     """List the accounts that count as departed, and every line of the book."""
     settings, home = existing_home()
     lines = acts_of(settings, home, DEPARTURE_BOOK)
-    accounts = sorted(departed_accounts(lines))
-    if as_json:
-        answer({"departed": accounts, "lines": [shown_line(line) for line in lines]})
-        return
-    out.print(f"departed: {', '.join(accounts) or 'none'}")
-    cells = [
-        (line.act_id, line.action, line.members.get("account_id"), line.operator, line.line_status)
-        for line in lines
-    ]
-    out.print(table("Lines", ("id", "action", "account", "operator", "counts"), cells))
+    list_book("departed", departed_accounts(lines), lines, "account", as_json)

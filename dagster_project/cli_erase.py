@@ -21,6 +21,7 @@ from dagster_project.cli_acts import (
     Reason,
     decide,
     existing_home,
+    list_book,
     proposal_of,
     shown_line,
     signing_of,
@@ -152,16 +153,7 @@ def list_erasures(as_json: Json = False) -> None:
     """List the tenants that were erased, and every line of the book."""
     settings, home = existing_home()
     lines = acts_of(settings, home, ERASURE_BOOK)
-    erased = sorted(erased_tenants(lines))
-    if as_json:
-        answer({"erased": erased, "lines": [shown_line(line) for line in lines]})
-        return
-    out.print(f"erased: {escape(', '.join(erased)) or 'none'}")
-    cells = [
-        (line.act_id, line.action, line.tenant_id, line.operator, line.line_status)
-        for line in lines
-    ]
-    out.print(table("Lines", ("id", "action", "tenant", "operator", "counts"), cells))
+    list_book("erased", erased_tenants(lines), lines, "tenant", as_json)
 
 
 def _given_up(home: Home, tenant_id: str, give_up_open: bool) -> int:

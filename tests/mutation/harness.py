@@ -29,6 +29,7 @@ from tests.mutation import (
     kinds_kernel,
     kinds_matching,
     kinds_mixed,
+    kinds_objects,
     kinds_odd,
     kinds_pairs,
     kinds_payouts,
@@ -57,6 +58,7 @@ _MODULES = (
     kinds_pairs,
     kinds_edges,
     kinds_mixed,
+    kinds_objects,
     kinds_odd,
     kinds_crossing,
 )

@@ -1,7 +1,7 @@
 -- grain: one charge of a tenant in one currency that the kernel or the rail knows: expected, collected, open
 with collected as {{ inlined() }} (
     select
-        object_id as charge_id,
+        charge_id,
         claimed_currency as currency,
         claimed_cents,
         occurred_at,
@@ -10,6 +10,7 @@ with collected as {{ inlined() }} (
     where
         is_platform
         and movement_type = 'collection'
+        and charge_id is not null
         and not is_repeat
 ),
 

@@ -18,7 +18,9 @@ coded as (
             when scope = 'unmapped' then 'UNCLASSIFIED'
             when is_repeat then 'DUPLICATE_EXTERNAL'
             when is_returned then null
-            when object_type is null and scope in ('kernel_required', 'inherits_parent') then 'REFERENCE_MISSING'
+            when object_type is null and scope = 'inherits_parent' then 'REFERENCE_MISSING'
+            when object_type is null and scope = 'kernel_required' and not (movement_type = 'collection' and charge_is_owned)
+                then 'REFERENCE_MISSING'
             when movement_type in ('payout', 'payout_reversal') and currency <> object_currency then 'CURRENCY_MISMATCH'
             when movement_type = 'payout' and payout_key is not null then excess_code
             when movement_type in ('payout', 'payout_reversal') and undone_cents = abs(amount_cents) then null

@@ -82,7 +82,11 @@ joined as (
         coalesce(scopes.scope, 'unmapped') as scope,
         sourced.object_id,
         objects.object_type,
-        objects.charge_id,
+        -- A charge that is not landed is known by its name all the same.
+        coalesce(
+            objects.charge_id,
+            case when scopes.movement_type = 'collection' and objects.object_id is null then sourced.object_id end
+        ) as charge_id,
         objects.transfer_id,
         objects.object_amount_cents,
         objects.object_currency,

@@ -116,6 +116,33 @@ with checks as (
     where
         not is_platform
         and scope = 'unmapped'
+
+    union all
+
+    -- The balance names a charge that the rail does not list: a link explains the money, nothing the charge.
+    select
+        account_id,
+        'object' as check_kind,
+        charge_id as object_id,
+        'charge' as object_type,
+        charge_id,
+        cast(null as {{ dbt.type_string() }}) as transfer_id,
+        min(movement_id) as movement_id,
+        min(currency) as currency,
+        min(occurred_at) as created_at,
+        min(occurred_at) as expected_by,
+        'REFERENCE_MISSING' as reason_code,
+        0 as expected_cents,
+        {{ sum_cents('abs(amount_cents)') }} as actual_cents,
+        0 as gap_cents
+    from {{ ref('int_movements_linked') }}
+    where
+        is_platform
+        and movement_type = 'collection'
+        and object_type is null
+        and charge_id is not null
+        and not is_repeat
+    group by account_id, charge_id
 ),
 
 -- What a kernel side already misses or a movement already breaks needs no second name.

@@ -1,0 +1,42 @@
+"""Corruptions of what the rail lists: the balance moved, the object it names is not there.
+
+Belongs here: one function a kind; its docstring says what is done, its answer what must be said.
+Does not belong here: objects whose movement is lost (kinds_rail.py).
+"""
+
+from __future__ import annotations
+
+from tests.mutation.kinds import Expected, Money, kind
+
+__all__: list[str] = []
+
+
+@kind
+def charge_object_lost(money: Money) -> list[Expected]:
+    """A charge is not listed; its movement names it, and the kernel links it to a receipt."""
+    sale = money.clean.plain
+    money.tables.drop("stripe/charges", id=sale.charge_id)
+    party = sale.party.party_id
+    return [Expected("REFERENCE_MISSING", -sale.amount_cents, rail=sale.charge_id, party=party)]
+
+
+@kind
+def transfer_object_lost(money: Money) -> list[Expected]:
+    """A transfer is not listed; its movement and its payment at the destination are."""
+    paid = money.clean.paid
+    transfer = money.tables.drop("stripe/transfers", id=paid.transfers[0]["id"])[0]
+    return [
+        Expected("REFERENCE_MISSING", -paid.amount_cents, rail=transfer["id"], tenant="_platform"),
+        money.on_payout("MISSING_EXTERNAL", paid.amount_cents, paid),
+    ]
+
+
+@kind
+def refund_object_lost(money: Money) -> list[Expected]:
+    """A refund is not listed; its movement is."""
+    sale = money.clean.part
+    refund = money.tables.drop("stripe/refunds", charge=sale.charge_id)[0]
+    return [
+        Expected("REFERENCE_MISSING", -4_000, rail=refund["id"], tenant="_platform"),
+        Expected("MISSING_EXTERNAL", 4_000, kernel=sale.receipt_id, party=sale.party.party_id),
+    ]

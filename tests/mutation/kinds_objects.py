@@ -40,3 +40,32 @@ def refund_object_lost(money: Money) -> list[Expected]:
         Expected("REFERENCE_MISSING", -4_000, rail=refund["id"], tenant="_platform"),
         Expected("MISSING_EXTERNAL", 4_000, kernel=sale.receipt_id, party=sale.party.party_id),
     ]
+
+
+@kind
+def transfer_movement_of_other_category(money: Money) -> list[Expected]:
+    """A transfer's movement says that it was a charge: it moved, but not as that transfer."""
+    paid = money.clean.paid
+    transfer = paid.transfers[0]["id"]
+    money.transaction(transfer)["reporting_category"] = "charge"
+    return [
+        money.on_payout("MISSING_INTERNAL", paid.amount_cents, paid, rail=transfer),
+        money.on_payout("MISSING_EXTERNAL", paid.amount_cents, paid, rail=transfer, kernel=None),
+    ]
+
+
+@kind
+def payment_of_two_transfers(money: Money) -> list[Expected]:
+    """A transfer names the payment that another brought: it went out, and nothing of it arrived."""
+    paid, other = money.clean.paid, money.clean.recalled
+    mine, theirs = money.transfer(paid), money.transfer(other)
+    payment = mine["destination_payment"]
+    money.tables.drop("stripe/charges", id=payment)
+    money.drop_transactions(payment)
+    mine["destination_payment"] = theirs["destination_payment"]
+    party = paid.party.party_id
+    return [
+        Expected(
+            "MISSING_EXTERNAL", paid.amount_cents, rail=mine["id"], payout=paid.key, party=party
+        )
+    ]

@@ -99,7 +99,10 @@ final as (
         fee_variance_cents,
         amount_cents - directed_cents + unfit_cents as break_cents,
         directed_cents - unfit_cents as explained_cents,
-        case when movement_type = 'payout' and not is_repeat and not is_erased then undone_cents else 0 end as undone_cents,
+        case
+            when movement_type = 'payout' and not is_repeat and not is_erased and currency = object_currency then undone_cents
+            else 0
+        end as undone_cents,
         currency,
         object_amount_cents,
         object_currency,

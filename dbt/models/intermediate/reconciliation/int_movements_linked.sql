@@ -87,7 +87,12 @@ joined as (
             objects.charge_id,
             case when scopes.movement_type = 'collection' and objects.object_id is null then sourced.object_id end
         ) as charge_id,
-        objects.transfer_id,
+        -- Only a transfer's own movement pays it, and only a reversal's takes it back.
+        case
+            when scopes.movement_type = 'payout' and objects.object_type <> 'transfer' then null
+            when scopes.movement_type = 'payout_reversal' and objects.object_type <> 'transfer_reversal' then null
+            else objects.transfer_id
+        end as transfer_id,
         objects.object_amount_cents,
         objects.object_currency,
         objects.expected_sign,

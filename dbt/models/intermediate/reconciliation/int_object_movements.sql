@@ -16,7 +16,16 @@ with moved as (
     where
         -- A repeat at the platform is a break of its own movement; elsewhere it is one of its object.
         not (is_repeat and is_platform)
-        and movement_type in ('collection', 'refund', 'payout', 'payout_reversal', 'bank_payout', 'topup', 'application_fee')
+        -- A movement of another kind is none of the object's, though it names it.
+        and object_type = case movement_type
+            when 'collection' then 'charge'
+            when 'refund' then 'refund'
+            when 'payout' then 'transfer'
+            when 'payout_reversal' then 'transfer_reversal'
+            when 'bank_payout' then 'payout'
+            when 'topup' then 'topup'
+            when 'application_fee' then 'application_fee'
+        end
     group by account_id, object_id
 ),
 

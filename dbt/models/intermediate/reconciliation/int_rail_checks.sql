@@ -80,7 +80,7 @@ with checks as (
     select
         account_id,
         'leg' as check_kind,
-        destination_payment_id as object_id,
+        object_id,
         'transfer' as object_type,
         cast(null as {{ dbt.type_string() }}) as charge_id,
         transfer_id,
@@ -186,7 +186,8 @@ final as (
         -- Transfers meet their instruction by what they say; the balance's difference is a line of its own.
         case
             when checks.object_type <> 'transfer' or checks.check_kind <> 'movement' or allocations.transfer_id is null then 0
-            when checks.movement_id is null or checks.reason_code = 'CURRENCY_MISMATCH' then allocations.allocated_cents
+            when checks.movement_id is null or checks.reason_code = 'CURRENCY_MISMATCH'
+                then allocations.allocated_cents + allocations.tolerated_cents
             else checks.gap_cents
         end as balance_effect_cents
     from checks

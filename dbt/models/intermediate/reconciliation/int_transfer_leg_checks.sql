@@ -4,6 +4,7 @@ with payments as (
     select
         charges.account_id,
         charges.charge_id,
+        charges.source_transfer_id,
         charges.amount_cents,
         charges.currency,
         {{ billionths('transactions.exchange_rate_text') }} as rate_billionths,
@@ -17,7 +18,7 @@ with payments as (
     where not charges.is_platform
 ),
 
-paired as (
+named as (
     select
         transfers.account_id,
         transfers.transfer_id,
@@ -26,6 +27,7 @@ paired as (
         transfers.amount_cents as sent_cents,
         transfers.currency as sent_currency,
         payments.charge_id,
+        payments.source_transfer_id,
         payments.amount_cents as arrived_cents,
         payments.currency as arrived_currency,
         payments.rate_billionths,
@@ -43,6 +45,56 @@ paired as (
     where
         transfers.is_platform
         and transfers.destination_payment_id is not null
+),
+
+repeated as (
+    select
+        account_id,
+        destination_payment_id
+    from named
+    group by account_id, destination_payment_id
+    having count(*) > 1
+),
+
+-- One payment is one transfer's: its own, where it says so, else the first that names it.
+claims as (
+    select
+        named.account_id,
+        named.transfer_id,
+        row_number() over (
+            partition by named.account_id, named.destination_payment_id
+            order by
+                case when named.source_transfer_id = named.transfer_id then 0 else 1 end asc nulls last,
+                case when named.charge_id is null then 1 else 0 end asc nulls last,
+                named.created_at asc nulls last,
+                named.transfer_id asc nulls last
+        ) as claim_rank
+    from named
+    inner join repeated
+        on
+            named.account_id = repeated.account_id
+            and named.destination_payment_id = repeated.destination_payment_id
+),
+
+paired as (
+    select
+        named.account_id,
+        named.transfer_id,
+        case when coalesce(claims.claim_rank, 1) = 1 then named.destination_payment_id else named.transfer_id end as object_id,
+        named.created_at,
+        named.sent_cents,
+        named.sent_currency,
+        case when coalesce(claims.claim_rank, 1) = 1 then named.charge_id end as charge_id,
+        named.arrived_cents,
+        named.arrived_currency,
+        named.rate_billionths,
+        named.is_listed,
+        named.is_other_currency and coalesce(claims.claim_rank, 1) = 1 as is_other_currency
+    from named
+    left join claims
+        on
+            named.account_id = claims.account_id
+            and named.transfer_id = claims.transfer_id
 ),
 
 -- A transfer that arrives in another currency follows from the rate of the movement that brought it.
@@ -66,12 +118,12 @@ final as (
     select
         account_id,
         transfer_id,
-        destination_payment_id,
+        object_id,
         case when is_converted then arrived_currency else sent_currency end as currency,
         created_at,
         expected_by,
         due_cents as expected_cents,
-        case when is_other_currency and not is_converted then 0 else coalesce(arrived_cents, 0) end as actual_cents,
+        case when charge_id is null or (is_other_currency and not is_converted) then 0 else arrived_cents end as actual_cents,
         case
             when charge_id is null and as_of < expected_by then 'TIMING'
             when charge_id is null then 'MISSING_EXTERNAL'

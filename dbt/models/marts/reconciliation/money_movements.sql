@@ -20,9 +20,10 @@ rail_checks as (
     group by movement_id
 ),
 
+-- A payment that two transfers name is the other leg of one of them.
 transfer_legs as (
     select
-        platform_leg.movement_id as platform_movement_id,
+        min(platform_leg.movement_id) as platform_movement_id,
         connected_leg.movement_id as connected_movement_id
     from transfers
     inner join {{ ref('int_movements_linked') }} as platform_leg
@@ -37,6 +38,7 @@ transfer_legs as (
             and transfers.destination_payment_id = connected_leg.object_id
             and connected_leg.movement_type = 'collection'
             and not connected_leg.is_repeat
+    group by connected_leg.movement_id
 ),
 
 platform_legs as (

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from dagster_project import spark_target
+from dagster_project import carrying, spark_target
 from dagster_project.home import Home, read_state, write_state
 from dagster_project.runs import Run
 from ingest.errors import TieoutError
@@ -110,11 +110,14 @@ def build(
     thorough: bool = False,
     target: str = DUCKDB,
     parsed_by: Home | None = None,
+    carried: bool = True,
     on_node: Callable[[str], None] | None = None,
 ) -> BuildResult:
-    """Builds the warehouse for a run from nothing, or anew the models that record acts.
+    """Builds the warehouse for a run, or anew the models that record acts.
 
-    The caller holds the home's warehouse lock. Unit tests belong to the test suite.
+    Every table is built from nothing but the carried ones, where only what new batches touch is
+    replaced (`carrying.py`); the result is the same. The caller holds the home's warehouse lock.
+    Unit tests belong to the test suite.
 
     Args:
         home: The home.
@@ -127,6 +130,7 @@ def build(
         target: `spark` computes every table and test on Apache Spark and leaves the same two files.
             Acts are few and are always built by DuckDB, on those files.
         parsed_by: A home whose parsed project serves this one too.
+        carried: Go on from the carried tables of the last build where they may be believed.
         on_node: Called with the name of each finished node.
 
     Raises:
@@ -139,22 +143,30 @@ def build(
         "as_of": _sql_time(run.as_of),
         "known_at": _sql_time(known_at or run.known_at),
         "home_mode": home.mode,
+        "continued": False,
     }
     chosen = ["--select", ACTS] if acts else []
     if not thorough:
         chosen += ["--exclude", TESTS_OF_VIEWS]
     if models:
         chosen = ["--select", *models, "--exclude-resource-type", "test"]
+    on_spark = target == SPARK and not acts
+    whole = not (acts or models or on_spark)
+    code = _fingerprint(dbt_folder())
+    if whole and carried:
+        parameters["continued"] = carrying.resume(home, run, code)
+    elif not acts:
+        carrying.drop(home)
     variables = ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", *variables]
-    on_spark = target == SPARK and not acts
     project = parsed_project(parsed_by or home)
     with spark_target.session(home) if on_spark else contextlib.nullcontext():
         # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
         # dropping them and living with their holes costs a sixth of a build.
         if not acts:
             for file in home.warehouse.glob("*.duckdb*"):
-                file.unlink()
+                if not file.name.startswith(carrying.CARRIED):
+                    file.unlink()
         if on_spark:
             result = _invoke(home, arguments, target=SPARK, on_node=on_node)
         else:
@@ -164,6 +176,8 @@ def build(
         spark_target.load(home, project)
         views = _told(_invoke(home, ["run", "--select", VIEWS, *variables], manifest=project))
         return views if views.failed else built
+    if whole and not built.failed:
+        carrying.keep(home, run, code)
     return built
 
 

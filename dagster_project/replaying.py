@@ -19,6 +19,7 @@ from typing import Final
 
 import duckdb
 
+from dagster_project.carrying import attach_work
 from dagster_project.home import Home
 from dagster_project.manifest import Manifest, Node
 from evidence import plan, spelling
@@ -83,10 +84,9 @@ class TenantReplay:
         if self._written is None:
             self._folder.mkdir()
             models = _Lineage.of(Manifest.load(self._home), self._tables)
-            path = self._home.warehouse / "work.duckdb"
             steps = [plan.Step(n.relation, _compiled(self._home, n)) for n in models.steps]
             words = {word for step in steps for word in _WORD.findall(step.sql)}
-            with duckdb.connect(str(path), read_only=True) as db:
+            with self._work() as db:
                 self._written = plan.write_replay(
                     plan.Replay(
                         inputs=[_input(db, node, self._tenant, words) for node in models.inputs],
@@ -102,7 +102,9 @@ class TenantReplay:
         return self._written
 
     def _work(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(self._home.warehouse / "work.duckdb"), read_only=True)
+        db = duckdb.connect()
+        attach_work(db, self._home.warehouse)
+        return db
 
     def rules(self) -> dict[str, object]:
         """The settings that the models judge by, as `run.json` states them."""

@@ -36,6 +36,7 @@
     "create or replace table work.landing.run_pinned as select distinct source, table_name, batch_id "
     ~ "from work.landing.tieout_pinned_batches where run_id = '" ~ var('run_id') ~ "'"
   ) -%}
+  {%- do register_carried() -%}
 {% endmacro %}
 
 {#- The files of each landed table, as the builder listed them for this run: folds in the place of the batches they

@@ -20,6 +20,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from dagster_project.building import parsed_project
+from dagster_project.carrying import attach_work
 from dagster_project.home import prepare_home
 from dagster_project.sources import all_specs
 from ingest.kernel.artifacts import EXPORTED
@@ -165,7 +166,7 @@ def build(home: Path, world: World, *, as_of: datetime = AS_OF) -> Path:
 def read(warehouse: Path, query: str, parameters: Iterable[object] = ()) -> list[dict[str, Any]]:
     """Rows of a query over the built warehouse, public tables first, by column name."""
     with duckdb.connect(str(warehouse / "warehouse.duckdb"), read_only=True) as connection:
-        connection.execute(f"attach '{warehouse / 'work.duckdb'}' as work (read_only)")
+        attach_work(connection, warehouse)
         cursor = connection.execute(query, list(parameters))
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

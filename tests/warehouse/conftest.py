@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from dagster_project import building
+from dagster_project.carrying import attach_work
 from dagster_project.home import Home, prepare_home
 from dagster_project.runs import Run
 from dagster_project.sources import all_specs
@@ -89,9 +90,7 @@ def build_world(world: World, root: Path, *, now: datetime, run_id: str = "test"
     run = Run(run_id=run_id, as_of=now, known_at=now, started_at=now)
     building.build(home, run, thorough=True).require_good()
     connection = duckdb.connect(os.fspath(home.warehouse / "warehouse.duckdb"), read_only=True)
-    connection.execute(
-        f"attach if not exists '{home.warehouse / 'work.duckdb'}' as work (read_only)"
-    )
+    attach_work(connection, home.warehouse)
     return Built(world, home, connection)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from dagster_project import building
+from dagster_project.carrying import attach_work
 from dagster_project.home import prepare_home
 from dagster_project.runs import Run
 from dagster_project.sources import all_specs
@@ -184,5 +185,5 @@ def build_real(root: Path, shared: Path | None) -> RealInput:
         home, Run("real", as_of=NOW, known_at=NOW, started_at=NOW), thorough=True
     ).require_good()
     connection = duckdb.connect(str(home.warehouse / "warehouse.duckdb"), read_only=True)
-    connection.execute(f"attach '{home.warehouse / 'work.duckdb'}' as work (read_only)")
+    attach_work(connection, home.warehouse)
     return RealInput(connection)

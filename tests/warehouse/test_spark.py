@@ -11,7 +11,6 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from dagster_project import building, spark_target
@@ -19,6 +18,7 @@ from dagster_project.home import Home, prepare_home
 from dagster_project.runs import Run
 from ingest.errors import SettingError
 from tests.mutation import harness
+from tests.warehouse.comparing import different_tables
 from tests.warehouse.conftest import ANCHOR, Built
 
 HAS_SPARK = find_spec("pyspark") is not None
@@ -66,29 +66,4 @@ def _require_same(home: Home, run: Run, folder: Path) -> None:
     twin = prepare_home(folder / "twin")
     shutil.copytree(home.root / "landing", twin.root / "landing", dirs_exist_ok=True)
     building.build(twin, run, target="spark").require_good()
-    with duckdb.connect() as both:
-        for name, at in (("duck", home), ("spark", twin)):
-            for file in ("warehouse", "work"):
-                path = at.warehouse / f"{file}.duckdb"
-                both.execute(f"attach '{path}' as {name}_{file} (read_only)")
-        tables = [
-            f"{database.removeprefix('duck_')}.{schema}.{table}"
-            for database, schema, table in both.execute(
-                "select database_name, schema_name, table_name from duckdb_tables() "
-                "where database_name in ('duck_warehouse', 'duck_work') "
-                "and schema_name <> 'landing' order by all"
-            ).fetchall()
-        ]
-        different = {table: rows for table in tables if (rows := _different(both, table)) != (0, 0)}
-    assert len(tables) > 100
-    assert different == {}
-
-
-def _different(both: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
-    """How many rows of a table only DuckDB, and only Spark, has."""
-    one, other = (f"select * from {engine}_{table}" for engine in ("duck", "spark"))
-    counts = [
-        both.execute(f"select count(*) from ({left} except all {right})").fetchone()
-        for left, right in ((one, other), (other, one))
-    ]
-    return tuple(int(count[0]) if count else -1 for count in counts)  # type: ignore[return-value]
+    assert different_tables(home, twin) == {}

@@ -1,4 +1,5 @@
 -- grain: one kernel artifact and one reason not to rely on it, its own content's or a rule's between artifacts
+{{ config(materialized='carried') }}
 with contents as (
     select
         tenant_id,

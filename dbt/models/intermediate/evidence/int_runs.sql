@@ -1,4 +1,25 @@
 -- grain: one run of the kernel: its one receipt that counts, and what its payee and payer are left with
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'run_id'],
+    touched_by="""
+        select tenant_id, run_id from changed.stg_kernel__settlement_receipts
+        union all
+        -- A settlement may have named another run before, and a holdback is named after its own.
+        select settlements.tenant_id, names.run_id
+        from landing.kernel_agent_run_settlements as settlements
+        cross join lateral (
+            select settlements.run_id
+            union all
+            select left(settlements.run_id, length(settlements.run_id) - 9)
+        ) as names
+        where
+            hash(settlements.tenant_id, settlements.settlement_id) in (
+                select hash(tenant_id, settlement_id) from arrived.kernel_agent_run_settlements
+            )
+    """,
+    narrowed={'stg_kernel__settlement_receipts': ['tenant_id', 'run_id']},
+) }}
 with settlements as (
     select
         tenant_id,

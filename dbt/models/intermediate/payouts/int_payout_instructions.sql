@@ -1,4 +1,10 @@
 -- grain: one payout key of a tenant: its latest instruction, a verified one if there is any
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'payout_key'],
+    touched_by='select tenant_id, payout_key from changed.stg_kernel__payout_instructions',
+    narrowed={'stg_kernel__payout_instructions': ['tenant_id', 'payout_key']},
+) }}
 with ranked as (
     select
         *,

@@ -1,4 +1,10 @@
 -- grain: one charge that exactly one tenant links to a receipt or a party
+{{ config(
+    materialized='carried',
+    carried_key=['charge_id'],
+    touched_by='select charge_id from changed.stg_kernel__charge_links',
+    narrowed={'stg_kernel__charge_links': ['charge_id']},
+) }}
 with linked as (
     select
         charge_id,

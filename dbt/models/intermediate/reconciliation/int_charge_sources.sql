@@ -1,4 +1,28 @@
 -- grain: one verified receipt behind a charge, by the party its link names; of several receipts of one run only one
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'charge_id'],
+    touched_by="""
+        select tenant_id, charge_id from changed.stg_kernel__charge_links
+        union all
+        select links.tenant_id, links.charge_id
+        from carried.staging.stg_kernel__charge_links as links
+        where
+            hash(links.tenant_id, links.source_id) in (
+                select hash(tenant_id, receipt_id) from changed.stg_kernel__settlement_receipts
+                union all
+                select hash(tenant_id, artifact_id) from changed.int_artifact_faults
+                union all
+                select hash(receipts.tenant_id, receipts.receipt_id)
+                from carried.staging.stg_kernel__settlement_receipts as receipts
+                where
+                    hash(receipts.tenant_id, receipts.run_id) in (
+                        select hash(tenant_id, run_id) from changed.int_runs
+                    )
+            )
+    """,
+    narrowed={'stg_kernel__charge_links': ['tenant_id', 'charge_id']},
+) }}
 -- Few runs have several receipts, so only theirs are ranked.
 with several as (
     select

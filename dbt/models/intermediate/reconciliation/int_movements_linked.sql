@@ -1,4 +1,52 @@
 -- grain: one balance transaction with its object, the scope of its category and the charge or transfer behind it
+{{ config(
+    materialized='carried',
+    carried_key=['account_id', 'balance_transaction_id'],
+    touched_by="""
+        with movements as (
+            select account_id, balance_transaction_id from changed.stg_stripe__balance_transactions
+            union all
+            select account_id, balance_transaction_id from arrived.stripe_balance_transaction_fees
+            union all
+            select account_id, balance_transaction_id from arrived.stripe_dispute_balance_transactions
+            union all
+            select account_id, balance_transaction_id from changed.int_rail_objects
+        ),
+
+        -- Movements of one object are counted against each other, so they are touched together.
+        objects as (
+            select account_id, object_id from changed.int_rail_objects
+            union all
+            select account_id, source_object_id from changed.stg_stripe__balance_transactions
+            union all
+            select account_id, dispute_id from arrived.stripe_dispute_balance_transactions
+            union all
+            select objects.account_id, objects.object_id
+            from carried.intermediate.int_rail_objects as objects
+            where
+                hash(objects.account_id, objects.balance_transaction_id) in (
+                    select hash(account_id, balance_transaction_id) from movements
+                )
+            union all
+            select linked.account_id, linked.object_id
+            from carried.intermediate.int_movements_linked as linked
+            where
+                hash(linked.account_id, linked.balance_transaction_id) in (
+                    select hash(account_id, balance_transaction_id) from movements
+                )
+        )
+
+        select account_id, balance_transaction_id from movements
+        union all
+        select linked.account_id, linked.balance_transaction_id
+        from carried.intermediate.int_movements_linked as linked
+        where
+            hash(linked.account_id, linked.object_id) in (
+                select hash(account_id, object_id) from objects where object_id is not null
+            )
+    """,
+    narrowed={'stg_stripe__balance_transactions': ['account_id', 'balance_transaction_id']},
+) }}
 with dispute_rows as (
     select
         account_id,

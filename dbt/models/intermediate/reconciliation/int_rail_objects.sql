@@ -1,4 +1,35 @@
 -- grain: one object of an account that a balance transaction can name as its source
+{{ config(
+    materialized='carried',
+    carried_key=['account_id', 'object_id'],
+    touched_by="""
+        select account_id, charge_id as object_id from changed.stg_stripe__charges
+        union all
+        select account_id, id as object_id from arrived.stripe_refunds
+        union all
+        select account_id, id as object_id from arrived.stripe_disputes
+        union all
+        select account_id, transfer_id as object_id from changed.stg_stripe__transfers
+        union all
+        select account_id, id as object_id from arrived.stripe_transfer_reversals
+        union all
+        select account_id, id as object_id from arrived.stripe_payouts
+        union all
+        select account_id, id as object_id from arrived.stripe_topups
+        union all
+        select account_id, id as object_id from arrived.stripe_application_fees
+    """,
+    narrowed={
+        'stg_stripe__charges': ['account_id', 'charge_id'],
+        'stg_stripe__refunds': ['account_id', 'refund_id'],
+        'stg_stripe__disputes': ['account_id', 'dispute_id'],
+        'stg_stripe__transfers': ['account_id', 'transfer_id'],
+        'stg_stripe__transfer_reversals': ['account_id', 'transfer_reversal_id'],
+        'stg_stripe__payouts': ['account_id', 'payout_id'],
+        'stg_stripe__topups': ['account_id', 'topup_id'],
+        'stg_stripe__application_fees': ['account_id', 'application_fee_id'],
+    },
+) }}
 with objects as (
     select
         account_id,

@@ -1,4 +1,5 @@
 -- grain: one payout instruction
+{{ carried_landed('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }}
 with
 {{ first_landed('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }},
 

@@ -1,0 +1,97 @@
+"""What one build leaves for the next: heavy tables in which only what new batches touch changes.
+
+Belongs here: whether the tables of the last build may be carried on, and writing down what they
+hold. Does not belong here: which rows a batch touches (the models say that) or how they are
+replaced (`dbt/macros/carried.sql`).
+
+Carried tables are never believed on half a proof. They are dropped, and built from nothing, unless
+the last build ended well, was of the same code and engine, and read no batch that this run does not
+see: a cut-off in the past, an erasure, a killed build or a new release each starts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from dagster_project.home import Home, read_state, write_state
+from dagster_project.runs import Run
+from ingest.parquet import sql_path
+from ingest.tables import PINNED_BATCHES
+
+__all__ = ["CARRIED", "attach_work", "drop", "keep", "resume"]
+
+CARRIED: Final = "carried.duckdb"
+_STATE: Final = "carried.json"
+_HELD: Final = "carried_batches"
+_UNSEEN: Final = f"""
+select count(*) from {_HELD} anti join pinned using (source, table_name, batch_id)
+"""
+
+
+def resume(home: Home, run: Run, code: Mapping[str, Any]) -> bool:
+    """Whether the run's build may go on from the carried tables; what may not be used is dropped.
+
+    Until `keep` says otherwise, nothing is carried: a build that dies leaves nothing behind it.
+
+    Args:
+        home: The home, whose warehouse the caller has locked.
+        run: The run, whose pins are landed.
+        code: What tells one state of the dbt project from another.
+    """
+    state = read_state(home.warehouse / _STATE)
+    (home.warehouse / _STATE).unlink(missing_ok=True)
+    path = home.warehouse / CARRIED
+    if state == _identity(code) and path.exists():
+        with duckdb.connect(str(path)) as carried:
+            _pin(carried, home, run)
+            unseen = carried.execute(_UNSEEN).fetchone()
+        if unseen == (0,):
+            return True
+    drop(home)
+    return False
+
+
+def keep(home: Home, run: Run, code: Mapping[str, Any]) -> None:
+    """Lets the next build go on from this one's carried tables; this one's nodes all passed."""
+    with duckdb.connect(str(home.warehouse / CARRIED)) as carried:
+        _pin(carried, home, run)
+        carried.execute(f"create or replace table {_HELD} as select * from pinned")
+    write_state(home.warehouse / _STATE, _identity(code))
+
+
+def attach_work(database: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    """Attaches what a build left in the folder `warehouse` beside the public tables, to be read.
+
+    Intermediate and staging models are under `work`; some of them are views of `carried`.
+    """
+    for name in ("work", "carried"):
+        path = warehouse / f"{name}.duckdb"
+        # Spark carries nothing, and leaves tables in the place of the views.
+        if path.exists():
+            database.execute(f"attach if not exists {sql_path(path)} as {name} (read_only)")
+
+
+def drop(home: Home) -> None:
+    """Removes the carried tables; the next build is from nothing."""
+    (home.warehouse / _STATE).unlink(missing_ok=True)
+    for path in home.warehouse.glob(f"{CARRIED}*"):
+        path.unlink()
+
+
+def _pin(carried: duckdb.DuckDBPyConnection, home: Home, run: Run) -> None:
+    folder = home.root / "landing" / PINNED_BATCHES.source / PINNED_BATCHES.table
+    carried.read_parquet(
+        [str(path) for path in folder.glob(f"*-pin-{run.run_id}.parquet")]
+    ).create_view("every_pin")
+    carried.execute(
+        "create or replace temp view pinned as "
+        "select distinct source, table_name, batch_id from every_pin"
+    )
+
+
+def _identity(code: Mapping[str, Any]) -> dict[str, Any]:
+    return {"code": dict(code), "engine": duckdb.__version__}

@@ -1,0 +1,117 @@
+{#- Carried tables: heavy models whose rows one build leaves for the next. A model that is carried says
+
+    - `carried_key`: the columns its rows are replaced by, all rows of a key at once,
+    - `touched_by`: a query for the keys whose rows may have changed, over `changed.<model>` (the rows of a carried
+      parent that were replaced, before and after), `arrived.<source>_<table>` (landed rows of batches that no build
+      has read before), `landing.<source>_<table>` (all of them) and `carried.<schema>.<model>`,
+    - `narrowed`: of which parents it needs only the rows of touched keys, and by which of their columns.
+
+    The model's own query knows nothing of this: it stays what analysts read, packets replay and Spark runs. Built
+    from nothing, it is run whole. Otherwise it is run over its narrowed parents, and its rows replace those of the
+    touched keys. A key is touched by its hash: should two keys share one, both are computed anew.
+
+    Without `touched_by` the model is computed whole each time, and what differs from before is what changed.
+    Only what no cut-off moves may be carried; `dagster_project/carrying.py` says when tables are. -#}
+
+{#- A carried model over one landed table: what arrives touches its own keys. `named` has the names that staging gives
+    to columns of the key. -#}
+{% macro carried_landed(source_name, table_name, key, named={}) %}
+  {%- set columns = [] -%}
+  {%- for column in key -%}{%- do columns.append(named.get(column, column)) -%}{%- endfor -%}
+  {{ config(
+    materialized='carried',
+    carried_key=columns,
+    touched_by='select ' ~ key | join(', ') ~ ' from arrived.' ~ source_name ~ '_' ~ table_name,
+    narrowed={source_name ~ '.' ~ table_name: key},
+  ) }}
+{%- endmacro %}
+
+{% materialization carried, adapter='duckdb' %}
+  {%- set target_relation = this.incorporate(type='view') -%}
+  {%- set rows = 'carried.' ~ this.schema ~ '.' ~ this.identifier -%}
+  {%- set changed = 'work.changed.' ~ this.identifier -%}
+  {%- set touched_by = config.get('touched_by') -%}
+  {%- call statement('main', auto_begin=False) -%}
+    {%- if not var('continued') -%}
+      create or replace table {{ rows }} as (
+        {{ compiled_code }}
+      )
+    {%- elif touched_by is none -%}
+      create table work.anew.{{ this.identifier }} as (
+        {{ compiled_code }}
+      );
+      create table {{ changed }} as
+        (select *, true as is_before from {{ rows }} except all select *, true from work.anew.{{ this.identifier }})
+        union all
+        (select *, false from work.anew.{{ this.identifier }} except all select *, false from {{ rows }});
+      create or replace table {{ rows }} as select * from work.anew.{{ this.identifier }}
+    {%- else -%}
+      create table work.touched.{{ this.identifier }} as
+        select distinct {{ key_hash(config.require('carried_key')) }} as key_hash
+        from ({{ carried_names(touched_by) }}) as touched ({{ config.require("carried_key") | join(", ") }});
+      create table {{ changed }} as
+        select *, true as is_before
+        from {{ rows }}
+        where {{ key_hash(config.require('carried_key')) }} in (select key_hash from work.touched.{{ this.identifier }});
+      delete from {{ rows }}
+        where {{ key_hash(config.require('carried_key')) }} in (select key_hash from work.touched.{{ this.identifier }});
+      insert into {{ changed }} select *, false from (
+        {{ narrowed(compiled_code) }}
+      );
+      insert into {{ rows }} select * exclude (is_before) from {{ changed }} where not is_before
+    {%- endif -%}
+  {%- endcall -%}
+  {%- call statement('view', auto_begin=False) -%}
+    create view {{ target_relation }} as select * from {{ rows }}
+  {%- endcall -%}
+  {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{#- Spark builds from nothing. -#}
+{% materialization carried, adapter='spark' %}
+  {{ return(made_once('table')) }}
+{% endmaterialization %}
+
+{#- A model's query, with the rows of touched keys in the place of some of its parents. -#}
+{% macro narrowed(query) -%}
+  {%- set found = namespace(query=query) -%}
+  {%- for parent, columns in config.require('narrowed').items() -%}
+    {%- set nodes = (graph.nodes.values() | list + graph.sources.values() | list)
+      | selectattr('unique_id', 'in', ['model.tieout.' ~ parent, 'source.tieout.' ~ parent]) | list -%}
+    {%- set relation = nodes[0].relation_name if nodes else none -%}
+    {%- if relation is none or relation not in found.query -%}
+      {%- do exceptions.raise_compiler_error('got ' ~ parent ~ ' to narrow, expected a parent that the model reads') -%}
+    {%- endif -%}
+    {%- set few -%}
+      (select * from {{ relation }} where {{ key_hash(columns) }} in (select key_hash from work.touched.{{ this.identifier }}))
+    {%- endset -%}
+    {%- set found.query = found.query | replace(relation, few) -%}
+  {%- endfor -%}
+  {{ return(found.query) }}
+{%- endmacro %}
+
+{#- The relations that `touched_by` names, in full: a model's configuration cannot. -#}
+{% macro carried_names(query) -%}
+    {{ return(query | replace(' changed.', ' work.changed.') | replace(' arrived.', ' work.arrived.') | replace(' landing.', ' work.landing.')) }}
+{%- endmacro %}
+
+{#- Before the first model: empty schemas, and a view of what arrived for each landed table that some model asks. -#}
+{% macro register_carried() -%}
+  {%- for schema in ['work.changed', 'work.touched', 'work.arrived', 'work.anew', 'carried.staging', 'carried.intermediate'] -%}
+    {%- do run_query('create schema if not exists ' ~ schema) -%}
+  {%- endfor -%}
+  {%- if var('continued') -%}
+    {%- do run_query(
+      "create or replace table work.landing.run_arrived as select * from work.landing.run_pinned "
+      ~ "anti join carried.main.carried_batches using (source, table_name, batch_id)"
+    ) -%}
+    {%- set asked = graph.nodes.values() | map(attribute='config') | map(attribute='touched_by', default='') | join(' ') -%}
+    {%- for node in graph.sources.values() if 'arrived.' ~ node.identifier in asked -%}
+      {%- do run_query(
+        "create view work.arrived." ~ node.identifier ~ " as select * from work.landing." ~ node.identifier
+        ~ " where batch_id in (select batch_id from work.landing.run_arrived "
+        ~ "where source = '" ~ node.source_name ~ "' and table_name = '" ~ node.name ~ "')"
+      ) -%}
+    {%- endfor -%}
+  {%- endif -%}
+{%- endmacro %}

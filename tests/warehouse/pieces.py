@@ -1,0 +1,91 @@
+"""A landing cut at random into batches that arrive in turn, with earlier versions of rows.
+
+Belongs here: making such a landing of another one. Does not belong here: a build, or an assertion
+(`test_carried.py`).
+
+Each row lands in one part. Some rows also land once a part earlier, with a column of another row in
+the place of their own, as an object looks before it changes. Which version of a key counts, the
+models decide as they always do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from dagster_project.sources import all_specs
+from ingest.tables import PINNED_BATCHES, TableSpec
+
+__all__ = ["PARTS", "cut", "pin"]
+
+PARTS: Final = 3
+# One row in so many has an earlier version.
+_EARLIER: Final = 8
+# Whose a row is, the pull says and not the row.
+_FIXED: Final = frozenset({"tenant_id", "is_platform"})
+_SPECS: Final = tuple(spec for spec in all_specs() if spec.name != PINNED_BATCHES.name)
+
+
+def cut(landing: Path, root: Path, seed: int) -> None:
+    """Lands the rows of one home in another, as batches `part0` to `part2` of each table.
+
+    Args:
+        landing: The landing of a home.
+        root: A home without batches.
+        seed: What decides where a row lands and what its earlier version is.
+    """
+    with duckdb.connect() as database:
+        for spec in _SPECS:
+            source = landing / spec.name
+            target = root / "landing" / spec.name
+            target.mkdir(parents=True, exist_ok=True)
+            (target / "schema.parquet").write_bytes((source / "schema.parquet").read_bytes())
+            names = ", ".join(f'"{column.name}"' for column in spec.columns)
+            database.execute(
+                f"create or replace table rows as select *, cast(hash({names}, {seed}) >> 1 "
+                f"as bigint) as draw from read_parquet('{source}/*.parquet', union_by_name = true)"
+            )
+            for part in range(PARTS):
+                database.execute(
+                    f"copy (select * exclude (draw, part) replace ('part{part}' as batch_id) from "
+                    f"({_placed(spec)}) where part = {part}) "
+                    f"to '{target}/part{part}.parquet' (format parquet)"
+                )
+
+
+def _placed(spec: TableSpec) -> str:
+    """Rows with the part that each lands in, and the earlier versions with theirs."""
+    placed = f"select *, draw % {PARTS} as part from rows"
+    values = [c.name for c in spec.columns if c.name not in {*spec.key, *_FIXED}]
+    if not values or spec.append_only:
+        return placed
+    # The first column is drawn for one version, the second for the next, and so on in turn.
+    swapped = ", ".join(
+        f"case when (draw >> 16) % {len(values)} = {number} "
+        f'then coalesce(lag("{name}") over (order by draw), "{name}") else "{name}" end as "{name}"'
+        for number, name in enumerate(values)
+    )
+    return (
+        f"{placed} union all select * replace (received_at - interval 1 second as received_at), "
+        f"draw % {PARTS} - 1 as part from (select * replace ({swapped}) from rows) "
+        f"where draw % {PARTS} > 0 and (draw >> 8) % {_EARLIER} = 0"
+    )
+
+
+def pin(root: Path, run_id: str, parts: int) -> None:
+    """Lets the run see the first so many parts of every table."""
+    rows = ", ".join(
+        f"('{run_id}', '{spec.source}', '{spec.table}', 'part{part}', 1, timestamp '2026-01-01')"
+        for spec in _SPECS
+        for part in range(parts)
+    )
+    names = "run_id, source, table_name, batch_id, row_no, received_at"
+    folder = root / "landing" / PINNED_BATCHES.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as database:
+        database.execute(
+            f"copy (select * from (values {rows}) as pinned ({names})) "
+            f"to '{folder}/1-pin-{run_id}.parquet' (format parquet)"
+        )

@@ -1,0 +1,183 @@
+"""A build that goes on from the last one's tables gives what a build from nothing gives.
+
+Belongs here: landings that arrive in parts, what touches a carried model, and when nothing may be
+carried. Does not belong here: what the rows must be; the scenarios and the mutations say that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dagster_project import building, carrying
+from dagster_project.home import Home, prepare_home, read_state, write_state
+from dagster_project.manifest import Manifest
+from dagster_project.runs import Run
+from tests.mutation import harness
+from tests.warehouse.comparing import different_tables
+from tests.warehouse.conftest import ANCHOR, Built
+from tests.warehouse.pieces import PARTS, cut, pin
+
+RUN = Run(run_id="parts", as_of=ANCHOR, known_at=ANCHOR, started_at=ANCHOR)
+CODE = {"models/one.sql": [1, 2]}
+# What a carried model reads and no row of its own follows from: only receipts stand behind charges.
+UNTOUCHING = {
+    "int_charge_sources": {"kernel_settlement_adjustments", "kernel_funding_holds"},
+}
+
+
+def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
+    scenarios: Built, tmp_path: Path
+) -> None:
+    _require_same(scenarios.home, RUN, tmp_path, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_mutations_that_arrive_in_parts_end_as_if_built_from_nothing(
+    tmp_path: Path, seed: int
+) -> None:
+    assert harness.run(tmp_path / "mutations", random_worlds=20).failures == []
+    run = Run("parts", harness.ANCHOR, harness.ANCHOR, harness.ANCHOR)
+    _require_same(prepare_home(tmp_path / "mutations"), run, tmp_path, seed)
+
+
+def test_a_build_without_new_batches_replaces_no_row(scenarios: Built, tmp_path: Path) -> None:
+    home = prepare_home(tmp_path)
+    cut(scenarios.home.root / "landing", home.root, 1)
+    pin(home.root, RUN.run_id, PARTS)
+    _build(home, RUN)
+    _build(home, RUN)
+    with duckdb.connect(str(home.warehouse / "work.duckdb"), read_only=True) as work:
+        replaced = work.execute(
+            "select table_name, estimated_size from duckdb_tables() where schema_name = 'changed'"
+        ).fetchall()
+    assert {name for name, _ in replaced} == set(_carried(_nodes(home)))
+    assert [name for name, rows in replaced if rows] == []
+
+
+def test_whatever_a_carried_model_reads_can_touch_it(scenarios: Built) -> None:
+    """A parent that is added to a model and not to its `touched_by` would leave stale rows."""
+    nodes = _nodes(scenarios.home)
+    for name, node in _carried(nodes).items():
+        asked = node["config"].get("touched_by")
+        if asked is None:
+            continue
+        read = {_table(nodes[parent]) for parent in _behind_views(nodes, node)}
+        named = set(re.findall(r"\b(?:changed|arrived)\.(\w+)", asked))
+        assert read - named == UNTOUCHING.get(name, set()), name
+
+
+def test_no_cut_off_moves_a_carried_model(scenarios: Built) -> None:
+    nodes = _nodes(scenarios.home)
+    for name, node in _carried(nodes).items():
+        waiting, seen = [node], set()
+        while waiting:
+            one = waiting.pop()
+            assert not re.search(r"as_of|known_at", one.get("raw_code", "")), (name, one["name"])
+            for parent in one.get("depends_on", {}).get("nodes", ()):
+                if parent not in seen and not parent.endswith(".stg_tieout__run"):
+                    seen.add(parent)
+                    waiting.append(nodes[parent])
+
+
+def test_the_same_code_goes_on_from_batches_that_the_run_sees(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    assert carrying.resume(_pinned(home, 3), RUN, CODE)
+
+
+def test_a_batch_that_the_run_does_not_see_starts_anew(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    assert not carrying.resume(_pinned(home, 1), RUN, CODE)
+    assert not (home.warehouse / carrying.CARRIED).exists()
+
+
+def test_other_code_starts_anew(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    assert not carrying.resume(home, RUN, {"models/one.sql": [1, 3]})
+
+
+def test_another_engine_starts_anew(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    state = home.warehouse / "carried.json"
+    write_state(state, read_state(state) | {"engine": "0.0.1"})
+    assert not carrying.resume(home, RUN, CODE)
+
+
+def test_a_build_that_died_leaves_nothing_to_go_on_from(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    assert carrying.resume(home, RUN, CODE)
+    assert not carrying.resume(home, RUN, CODE), "nobody said that the first build ended well"
+
+
+def test_carried_tables_that_are_gone_start_anew(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    (home.warehouse / carrying.CARRIED).unlink()
+    assert not carrying.resume(home, RUN, CODE)
+
+
+def _kept(root: Path, parts: int) -> Home:
+    home = _pinned(prepare_home(root), parts)
+    carrying.keep(home, RUN, CODE)
+    return home
+
+
+def _pinned(home: Home, parts: int) -> Home:
+    pin(home.root, RUN.run_id, parts)
+    return home
+
+
+def _require_same(home: Home, run: Run, folder: Path, seed: int) -> None:
+    """Builds the parts one after another, and what they came to once more from nothing."""
+    carried, anew = prepare_home(folder / "carried"), prepare_home(folder / "anew")
+    cut(home.root / "landing", carried.root, seed)
+    cut(home.root / "landing", anew.root, seed)
+    for parts in range(1, PARTS + 1):
+        pin(carried.root, run.run_id, parts)
+        _build(carried, run)
+        pin(anew.root, run.run_id, parts)
+        _build(anew, run, carried=False)
+        assert different_tables(carried, anew) == {}, parts
+
+
+def _build(home: Home, run: Run, *, carried: bool = True) -> None:
+    building.build(home, run, carried=carried).require_good()
+
+
+def _nodes(home: Home) -> dict[str, dict[str, Any]]:
+    content = Manifest.load(home).content
+    return {**content["nodes"], **content["sources"]}
+
+
+def _carried(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found = {
+        node["name"]: node
+        for node in nodes.values()
+        if node.get("config", {}).get("materialized") == "carried"
+    }
+    assert len(found) > 10
+    return found
+
+
+def _behind_views(nodes: dict[str, dict[str, Any]], node: dict[str, Any]) -> Iterator[str]:
+    """Tables and landed tables that a model reads, itself or through views."""
+    for parent in node["depends_on"]["nodes"]:
+        one = nodes[parent]
+        if one["resource_type"] == "seed" or one["name"] == "stg_tieout__run":
+            continue  # Another seed is other code.
+        if one["resource_type"] == "source":
+            if one["source_name"] != "run":
+                yield parent
+        elif one["config"]["materialized"] == "view":
+            yield from _behind_views(nodes, one)
+        else:
+            yield parent
+
+
+def _table(node: dict[str, Any]) -> str:
+    return str(node["identifier"] if node["resource_type"] == "source" else node["name"])

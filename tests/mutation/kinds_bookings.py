@@ -187,3 +187,16 @@ def instruction_not_of_its_statement(money: Money) -> list[Expected]:
     )
     statement["payout_cents"] -= 200
     return [money.on_payout("AMOUNT_OVER", -200, paid)]
+
+
+@kind
+def reversal_movement_reversed_sign(money: Money) -> list[Expected]:
+    """A reversal took money out of the balance: as much was paid twice, not taken back."""
+    recalled = money.clean.recalled
+    reversal = money.rail("transfer_reversals", transfer=recalled.transfers[0]["id"])
+    money.add_net(money.transaction(reversal["id"]), -2 * reversal["amount"])
+    return [
+        money.on_payout(
+            "SIGN_MISMATCH", -2 * reversal["amount"], recalled, rail=recalled.transfers[0]["id"]
+        )
+    ]

@@ -69,3 +69,13 @@ def payment_of_two_transfers(money: Money) -> list[Expected]:
             "MISSING_EXTERNAL", paid.amount_cents, rail=mine["id"], payout=paid.key, party=party
         )
     ]
+
+
+@kind
+def dispute_return_of_other_category(money: Money) -> list[Expected]:
+    """The money of a won dispute came back as if it were another charge: no receipt asks for it."""
+    dispute = money.clean.won
+    returned = money.transaction(dispute["id"], "dispute_reversal")
+    returned["reporting_category"] = "charge"
+    drift = -returned["amount"]
+    return [Expected("MISSING_INTERNAL", drift, rail=dispute["id"], tenant="_platform")]

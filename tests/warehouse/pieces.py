@@ -23,7 +23,7 @@ __all__ = ["PARTS", "cut", "pin"]
 PARTS: Final = 3
 # One row in so many has an earlier version.
 _EARLIER: Final = 8
-# Whose a row is, the pull says and not the row.
+# Whose a row is, the pull says and not the row; and a hash is of what it stands beside.
 _FIXED: Final = frozenset({"tenant_id", "is_platform"})
 _SPECS: Final = tuple(spec for spec in all_specs() if spec.name != PINNED_BATCHES.name)
 
@@ -58,7 +58,12 @@ def cut(landing: Path, root: Path, seed: int) -> None:
 def _placed(spec: TableSpec) -> str:
     """Rows with the part that each lands in, and the earlier versions with theirs."""
     placed = f"select *, draw % {PARTS} as part from rows"
-    values = [c.name for c in spec.columns if c.name not in {*spec.key, *_FIXED}]
+    fixed = {*spec.key, *_FIXED}
+    values = [
+        column.name
+        for column in spec.columns
+        if column.name not in fixed and not column.name.endswith(("_hash", "_sha256"))
+    ]
     if not values or spec.append_only:
         return placed
     # The first column is drawn for one version, the second for the next, and so on in turn.

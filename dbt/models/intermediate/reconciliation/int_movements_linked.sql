@@ -130,11 +130,12 @@ joined as (
         coalesce(scopes.scope, 'unmapped') as scope,
         sourced.object_id,
         objects.object_type,
-        -- A charge that is not landed is known by its name all the same.
-        coalesce(
-            objects.charge_id,
-            case when scopes.movement_type = 'collection' and objects.object_id is null then sourced.object_id end
-        ) as charge_id,
+        -- Only a charge's own movement collects it. One that is not landed is known by its name all the same.
+        case
+            when scopes.movement_type = 'collection' and objects.object_id is null then sourced.object_id
+            when scopes.movement_type = 'collection' and objects.object_type <> 'charge' then null
+            else objects.charge_id
+        end as charge_id,
         -- Only a transfer's own movement pays it, and only a reversal's takes it back.
         case
             when scopes.movement_type = 'payout' and objects.object_type <> 'transfer' then null

@@ -17,10 +17,10 @@ movements as (
     select
         movements.movement_id,
         movements.transfer_id,
-        movements.amount_cents,
+        movements.directed_cents,
         undone.undone_cents as undone_of_transfer_cents,
         {{ running_cents(
-            'movements.amount_cents',
+            'movements.directed_cents',
             'movements.transfer_id',
             'movements.occurred_at asc nulls last, movements.movement_id asc nulls last',
             preceding_only=true
@@ -40,8 +40,8 @@ final as (
         transfer_id,
         case
             when before_cents >= undone_of_transfer_cents then 0
-            when amount_cents > undone_of_transfer_cents - before_cents then undone_of_transfer_cents - before_cents
-            else amount_cents
+            when directed_cents > undone_of_transfer_cents - before_cents then undone_of_transfer_cents - before_cents
+            else directed_cents
         end as undone_cents
     from movements
 )

@@ -3,7 +3,7 @@
 with final as (
     select
         transfer_id,
-        {{ sum_cents('amount_cents') }} as reversed_cents,
+        {{ sum_cents('directed_cents') }} as reversed_cents,
         min(occurred_at) as first_reversed_at
     from {{ ref('int_movements_linked') }}
     where

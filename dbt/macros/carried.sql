@@ -15,7 +15,7 @@
 
 {#- A carried model over one landed table: what arrives touches its own keys. `named` has the names that staging gives
     to columns of the key. -#}
-{% macro carried_landed(source_name, table_name, key, named={}) %}
+{% macro carry_landing(source_name, table_name, key, named={}) %}
   {%- set columns = [] -%}
   {%- for column in key -%}{%- do columns.append(named.get(column, column)) -%}{%- endfor -%}
   {{ config(

@@ -1,5 +1,5 @@
 -- grain: one source of a charge
-{{ carried_landed('kernel', 'charge_links', key=['tenant_id', 'charge_id', 'party_id', 'source_type', 'source_id']) }}
+{{ carry_landing('kernel', 'charge_links', key=['tenant_id', 'charge_id', 'party_id', 'source_type', 'source_id']) }}
 with
 {{ latest_landed('kernel', 'charge_links', key=['tenant_id', 'charge_id', 'party_id', 'source_type', 'source_id']) }},
 

@@ -1,5 +1,5 @@
 -- grain: one payout instruction
-{{ carried_landed('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }}
+{{ carry_landing('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }}
 with
 {{ first_landed('kernel', 'payout_instructions', key=['tenant_id', 'artifact_id']) }},
 

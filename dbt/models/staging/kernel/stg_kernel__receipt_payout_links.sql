@@ -1,5 +1,5 @@
 -- grain: one source of a payout
-{{ carried_landed('kernel', 'receipt_payout_links', key=['tenant_id', 'payout_key', 'source_type', 'source_id']) }}
+{{ carry_landing('kernel', 'receipt_payout_links', key=['tenant_id', 'payout_key', 'source_type', 'source_id']) }}
 with
 {{ latest_landed('kernel', 'receipt_payout_links', key=['tenant_id', 'payout_key', 'source_type', 'source_id']) }},
 

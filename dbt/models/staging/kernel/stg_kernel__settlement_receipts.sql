@@ -1,5 +1,5 @@
 -- grain: one kernel receipt
-{{ carried_landed('kernel', 'settlement_receipts', key=['tenant_id', 'receipt_id']) }}
+{{ carry_landing('kernel', 'settlement_receipts', key=['tenant_id', 'receipt_id']) }}
 with
 {{ first_landed('kernel', 'settlement_receipts', key=['tenant_id', 'receipt_id']) }},
 

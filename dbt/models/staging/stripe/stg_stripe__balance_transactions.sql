@@ -1,5 +1,5 @@
 -- grain: one balance transaction of one account
-{{ carried_landed('stripe', 'balance_transactions', key=['account_id', 'id'], named={'id': 'balance_transaction_id'}) }}
+{{ carry_landing('stripe', 'balance_transactions', key=['account_id', 'id'], named={'id': 'balance_transaction_id'}) }}
 with
 {{ latest_landed('stripe', 'balance_transactions', key=['account_id', 'id']) }},
 

@@ -1,5 +1,5 @@
 -- grain: one charge on one account
-{{ carried_landed('stripe', 'charges', key=['account_id', 'id'], named={'id': 'charge_id'}) }}
+{{ carry_landing('stripe', 'charges', key=['account_id', 'id'], named={'id': 'charge_id'}) }}
 with
 {{ latest_landed('stripe', 'charges', key=['account_id', 'id']) }},
 

@@ -1,5 +1,5 @@
 -- grain: one transfer to a connected account
-{{ carried_landed('stripe', 'transfers', key=['account_id', 'id'], named={'id': 'transfer_id'}) }}
+{{ carry_landing('stripe', 'transfers', key=['account_id', 'id'], named={'id': 'transfer_id'}) }}
 with
 {{ latest_landed('stripe', 'transfers', key=['account_id', 'id']) }},
 

@@ -34,31 +34,29 @@ UNTOUCHING = {
 def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
     scenarios: Built, tmp_path: Path
 ) -> None:
-    _require_same(scenarios.home, RUN, tmp_path, seed=1)
+    carried, anew = _cut_twice(scenarios.home, tmp_path, seed=1)
+    for parts in range(1, PARTS + 1):
+        _build(carried, RUN, parts)
+    _build(anew, RUN, PARTS, carried=False)
+    assert different_tables(carried, anew) == {}
+
+    _build(carried, RUN, PARTS)
+    assert _replaced(carried) == dict.fromkeys(_carried(_nodes(carried)), 0), "nothing arrived"
+    assert different_tables(carried, anew) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3, 4])
-def test_mutations_that_arrive_in_parts_end_as_if_built_from_nothing(
+def test_mutations_that_arrive_in_parts_are_as_if_built_from_nothing_after_each(
     tmp_path: Path, seed: int
 ) -> None:
     assert harness.run(tmp_path / "mutations", random_worlds=20).failures == []
     run = Run("parts", harness.ANCHOR, harness.ANCHOR, harness.ANCHOR)
-    _require_same(prepare_home(tmp_path / "mutations"), run, tmp_path, seed)
-
-
-def test_a_build_without_new_batches_replaces_no_row(scenarios: Built, tmp_path: Path) -> None:
-    home = prepare_home(tmp_path)
-    cut(scenarios.home.root / "landing", home.root, 1)
-    pin(home.root, RUN.run_id, PARTS)
-    _build(home, RUN)
-    _build(home, RUN)
-    with duckdb.connect(str(home.warehouse / "work.duckdb"), read_only=True) as work:
-        replaced = work.execute(
-            "select table_name, estimated_size from duckdb_tables() where schema_name = 'changed'"
-        ).fetchall()
-    assert {name for name, _ in replaced} == set(_carried(_nodes(home)))
-    assert [name for name, rows in replaced if rows] == []
+    carried, anew = _cut_twice(prepare_home(tmp_path / "mutations"), tmp_path, seed)
+    for parts in range(1, PARTS + 1):
+        _build(carried, run, parts)
+        _build(anew, run, parts, carried=False)
+        assert different_tables(carried, anew) == {}, parts
 
 
 def test_whatever_a_carried_model_reads_can_touch_it(scenarios: Built) -> None:
@@ -132,21 +130,28 @@ def _pinned(home: Home, parts: int) -> Home:
     return home
 
 
-def _require_same(home: Home, run: Run, folder: Path, seed: int) -> None:
-    """Builds the parts one after another, and what they came to once more from nothing."""
-    carried, anew = prepare_home(folder / "carried"), prepare_home(folder / "anew")
-    cut(home.root / "landing", carried.root, seed)
-    cut(home.root / "landing", anew.root, seed)
-    for parts in range(1, PARTS + 1):
-        pin(carried.root, run.run_id, parts)
-        _build(carried, run)
-        pin(anew.root, run.run_id, parts)
-        _build(anew, run, carried=False)
-        assert different_tables(carried, anew) == {}, parts
+def _cut_twice(home: Home, folder: Path, seed: int) -> tuple[Home, Home]:
+    """Two homes in which what a home landed arrives in the same parts."""
+    homes = prepare_home(folder / "carried"), prepare_home(folder / "anew")
+    for cut_up in homes:
+        cut(home.root / "landing", cut_up.root, seed)
+    return homes
 
 
-def _build(home: Home, run: Run, *, carried: bool = True) -> None:
+def _build(home: Home, run: Run, parts: int, *, carried: bool = True) -> None:
+    pin(home.root, run.run_id, parts)
     building.build(home, run, carried=carried).require_good()
+
+
+def _replaced(home: Home) -> dict[str, int]:
+    """How many rows of each carried model the last build took away or put in."""
+    with duckdb.connect(str(home.warehouse / "work.duckdb"), read_only=True) as work:
+        return dict(
+            work.execute(
+                "select table_name, estimated_size from duckdb_tables() "
+                "where schema_name = 'changed'"
+            ).fetchall()
+        )
 
 
 def _nodes(home: Home) -> dict[str, dict[str, Any]]:

@@ -155,6 +155,15 @@ def instruction_twice(money: Money) -> list[Expected]:
 
 
 @kind
+def instruction_said_again(money: Money) -> list[Expected]:
+    """The same instruction stands in two artifacts under its one key. Nothing is wrong."""
+    row = money.instruction(money.clean.paid)
+    again = {"artifact_id": f"{row['artifact_id']}_again"}
+    money.tables.copy("kernel/payout_instructions", row, **again)
+    return []
+
+
+@kind
 def instruction_lost(money: Money) -> list[Expected]:
     """An instruction is not exported; its transfer is there."""
     paid = money.clean.paid

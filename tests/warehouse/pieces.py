@@ -21,8 +21,8 @@ from ingest.tables import PINNED_BATCHES, TableSpec
 __all__ = ["PARTS", "cut", "pin"]
 
 PARTS: Final = 3
-# One row in so many has an earlier version.
-_EARLIER: Final = 8
+# One row in so many of a later part has an earlier version.
+_EARLIER: Final = 2
 # Whose a row is, the pull says and not the row; and a hash is of what it stands beside.
 _FIXED: Final = frozenset({"tenant_id", "is_platform"})
 _SPECS: Final = tuple(spec for spec in all_specs() if spec.name != PINNED_BATCHES.name)

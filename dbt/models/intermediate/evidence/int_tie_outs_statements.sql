@@ -105,17 +105,35 @@ balance_deltas as (
     group by tenant_id, period, currency
 ),
 
+-- A key that the kernel instructs once more has an identity for each of its instructions.
+first_instructions as (
+    select
+        tenant_id,
+        payout_key,
+        min(artifact_id) as artifact_id
+    from {{ ref('stg_kernel__payout_instructions') }}
+    where payout_key is not null
+    group by tenant_id, payout_key
+),
+
 payout_equals_statement as (
     select
         instructions.tenant_id,
         'payout_equals_statement' as tie_out,
         instructions.period,
-        instructions.payout_key as account_id,
+        case
+            when first_instructions.artifact_id = instructions.artifact_id then instructions.payout_key
+            else instructions.artifact_id
+        end as account_id,
         cast(null as {{ dbt.type_string() }}) as balance_type,
         instructions.currency,
         instructions.amount_cents as left_cents,
         coalesce(statements.payout_cents, 0) as right_cents
     from {{ ref('stg_kernel__payout_instructions') }} as instructions
+    left join first_instructions
+        on
+            instructions.tenant_id = first_instructions.tenant_id
+            and instructions.payout_key = first_instructions.payout_key
     left join {{ ref('stg_kernel__party_statements') }} as statements
         on
             instructions.tenant_id = statements.tenant_id

@@ -70,7 +70,7 @@ final as (
         refunds.receipt_id as refund_receipt_id,
         matches.unmatched_code,
         contested.charge_id is not null as charge_is_contested,
-        returned.refund_id is not null as is_returned
+        returned.refund_id is not null and movements.movement_type in ('refund', 'refund_failure') as is_returned
     from {{ ref('int_movements_linked') }} as movements
     left join {{ ref('int_charge_owners') }} as charge_owners
         on movements.charge_id = charge_owners.charge_id

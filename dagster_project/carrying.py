@@ -26,10 +26,9 @@ __all__ = ["CARRIED", "attach_work", "drop", "keep", "resume"]
 
 CARRIED: Final = "carried.duckdb"
 _STATE: Final = "carried.json"
-_HELD: Final = "carried_batches"
-_UNSEEN: Final = f"""
-select count(*) from {_HELD} anti join pinned using (source, table_name, batch_id)
-"""
+# The batches that the carried tables hold; `register_carried` reads the file too.
+_HELD: Final = "carried_batches.parquet"
+_BATCHES: Final = "select distinct source, table_name, batch_id from read_parquet({})"
 
 
 def resume(home: Home, run: Run, code: Mapping[str, Any]) -> bool:
@@ -44,22 +43,21 @@ def resume(home: Home, run: Run, code: Mapping[str, Any]) -> bool:
     """
     state = read_state(home.warehouse / _STATE)
     (home.warehouse / _STATE).unlink(missing_ok=True)
-    path = home.warehouse / CARRIED
-    if state == _identity(code) and path.exists():
-        with duckdb.connect(str(path)) as carried:
-            _pin(carried, home, run)
-            unseen = carried.execute(_UNSEEN).fetchone()
-        if unseen == (0,):
-            return True
+    held = home.warehouse / _HELD
+    if state == _identity(code) and (home.warehouse / CARRIED).exists() and held.exists():
+        unseen = f"{_BATCHES.format(sql_path(held))} except {_pinned(home, run)}"
+        with duckdb.connect() as database:
+            if not database.execute(unseen).fetchall():
+                return True
     drop(home)
     return False
 
 
 def keep(home: Home, run: Run, code: Mapping[str, Any]) -> None:
     """Lets the next build go on from this one's carried tables; this one's nodes all passed."""
-    with duckdb.connect(str(home.warehouse / CARRIED)) as carried:
-        _pin(carried, home, run)
-        carried.execute(f"create or replace table {_HELD} as select * from pinned")
+    held = sql_path(home.warehouse / _HELD)
+    with duckdb.connect() as database:
+        database.execute(f"copy ({_pinned(home, run)}) to {held} (format parquet)")
     write_state(home.warehouse / _STATE, _identity(code))
 
 
@@ -77,20 +75,19 @@ def attach_work(database: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
 
 def drop(home: Home) -> None:
     """Removes the carried tables; the next build is from nothing."""
-    (home.warehouse / _STATE).unlink(missing_ok=True)
-    for path in home.warehouse.glob(f"{CARRIED}*"):
-        path.unlink()
+    for pattern in (_STATE, _HELD, f"{CARRIED}*"):
+        for path in home.warehouse.glob(pattern):
+            path.unlink()
 
 
-def _pin(carried: duckdb.DuckDBPyConnection, home: Home, run: Run) -> None:
+def _pinned(home: Home, run: Run) -> str:
     folder = home.root / "landing" / PINNED_BATCHES.source / PINNED_BATCHES.table
-    carried.read_parquet(
-        [str(path) for path in folder.glob(f"*-pin-{run.run_id}.parquet")]
-    ).create_view("every_pin")
-    carried.execute(
-        "create or replace temp view pinned as "
-        "select distinct source, table_name, batch_id from every_pin"
+    pins = (
+        sql_path(path)
+        for path in folder.iterdir()
+        if path.name.endswith(f"-pin-{run.run_id}.parquet")
     )
+    return _BATCHES.format(f"[{', '.join(pins)}]")
 
 
 def _identity(code: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,8 @@
   {%- if var('continued') -%}
     {%- do run_query(
       "create or replace table work.landing.run_arrived as select * from work.landing.run_pinned "
-      ~ "anti join carried.main.carried_batches using (source, table_name, batch_id)"
+      ~ "anti join read_parquet('" ~ env_var('TIEOUT_HOME', '.tieout') ~ "/warehouse/carried_batches.parquet') "
+      ~ "using (source, table_name, batch_id)"
     ) -%}
     {%- set asked = graph.nodes.values() | map(attribute='config') | map(attribute='touched_by', default='') | join(' ') -%}
     {%- for node in graph.sources.values() if 'arrived.' ~ node.identifier in asked -%}

@@ -43,8 +43,7 @@ def _tables(both: duckdb.DuckDBPyConnection, home: Home, name: str) -> dict[str,
             both.execute(f"attach '{path}' as {name}_{file} (read_only)")
     rows = both.execute(
         "select database_name, schema_name, table_name from duckdb_tables() "
-        f"where database_name like '{name}\\_%' escape '\\' and schema_name not in {_OWN} "
-        "and table_name <> 'carried_batches'"
+        f"where database_name like '{name}\\_%' escape '\\' and schema_name not in {_OWN}"
     ).fetchall()
     return {f"{schema}.{table}": f"{database}.{schema}.{table}" for database, schema, table in rows}
 

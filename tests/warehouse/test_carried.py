@@ -121,6 +121,7 @@ def test_carried_tables_that_are_gone_start_anew(tmp_path: Path) -> None:
 
 def _kept(root: Path, parts: int) -> Home:
     home = _pinned(prepare_home(root), parts)
+    (home.warehouse / carrying.CARRIED).touch()
     carrying.keep(home, RUN, CODE)
     return home
 

@@ -137,7 +137,7 @@ def build(
         TieoutError: The run is not pinned, or dbt could not start; a failed node is in the result
             instead.
     """
-    _list_files(home, run)
+    pins = _list_files(home, run)
     parameters = {
         "run_id": run.run_id,
         "as_of": _sql_time(run.as_of),
@@ -152,9 +152,10 @@ def build(
         chosen = ["--select", *models, "--exclude-resource-type", "test"]
     on_spark = target == SPARK and not acts
     whole = not (acts or models or on_spark)
+    # Read before the build: who edits a model meanwhile must not have its old rows believed.
     code = _fingerprint(dbt_folder())
     if whole and carried:
-        parameters["continued"] = carrying.resume(home, run, code)
+        parameters["continued"] = carrying.resume(home, pins, code)
     elif not acts:
         carrying.drop(home)
     variables = ["--vars", json.dumps(parameters, sort_keys=True), "--no-write-json"]
@@ -177,15 +178,20 @@ def build(
         views = _told(_invoke(home, ["run", "--select", VIEWS, *variables], manifest=project))
         return views if views.failed else built
     if whole and not built.failed:
-        carrying.keep(home, run, code)
+        carrying.keep(home, pins, code)
     return built
 
 
-def _list_files(home: Home, run: Run) -> None:
-    """Writes down which landed files the build reads, where `register_landing` looks for them."""
+def _list_files(home: Home, run: Run) -> str:
+    """Writes down which landed files the build reads, where `register_landing` looks for them.
+
+    Returns:
+        The files of the run's own pins, as a list in SQL.
+    """
     files = dict(readable_files(home.root, run.run_id))
     # A build of nothing would be green and empty.
-    if f"-pin-{run.run_id}.parquet" not in files.get(PINNED_BATCHES.name, ""):
+    pins = files.get(PINNED_BATCHES.name, "")
+    if f"-pin-{run.run_id}.parquet" not in pins:
         raise TieoutError(
             got=f"no pins of run {run.run_id}",
             expected="a run to be pinned before it is built",
@@ -197,6 +203,7 @@ def _list_files(home: Home, run: Run) -> None:
         for table, listed in files.items()
     ]
     (home.warehouse / "landed_files.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return pins
 
 
 # What `parsed_project` gives, with the files it was parsed from; empty or one.

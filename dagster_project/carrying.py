@@ -18,9 +18,7 @@ from typing import Any, Final
 import duckdb
 
 from dagster_project.home import Home, read_state, write_state
-from dagster_project.runs import Run
 from ingest.parquet import sql_path
-from ingest.tables import PINNED_BATCHES
 
 __all__ = ["CARRIED", "attach_work", "drop", "keep", "resume"]
 
@@ -28,24 +26,26 @@ CARRIED: Final = "carried.duckdb"
 _STATE: Final = "carried.json"
 # The batches that the carried tables hold; `register_carried` reads the file too.
 _HELD: Final = "carried_batches.parquet"
-_BATCHES: Final = "select distinct source, table_name, batch_id from read_parquet({})"
+_BATCHES: Final = """
+select distinct source, table_name, batch_id from read_parquet([{}], union_by_name = true)
+"""
 
 
-def resume(home: Home, run: Run, code: Mapping[str, Any]) -> bool:
+def resume(home: Home, pins: str, code: Mapping[str, Any]) -> bool:
     """Whether the run's build may go on from the carried tables; what may not be used is dropped.
 
     Until `keep` says otherwise, nothing is carried: a build that dies leaves nothing behind it.
 
     Args:
         home: The home, whose warehouse the caller has locked.
-        run: The run, whose pins are landed.
+        pins: The files of the run's own pins, as a list in SQL.
         code: What tells one state of the dbt project from another.
     """
     state = read_state(home.warehouse / _STATE)
     (home.warehouse / _STATE).unlink(missing_ok=True)
     held = home.warehouse / _HELD
     if state == _identity(code) and (home.warehouse / CARRIED).exists() and held.exists():
-        unseen = f"{_BATCHES.format(sql_path(held))} except {_pinned(home, run)}"
+        unseen = f"{_BATCHES.format(sql_path(held))} except {_BATCHES.format(pins)}"
         with duckdb.connect() as database:
             if not database.execute(unseen).fetchall():
                 return True
@@ -53,11 +53,11 @@ def resume(home: Home, run: Run, code: Mapping[str, Any]) -> bool:
     return False
 
 
-def keep(home: Home, run: Run, code: Mapping[str, Any]) -> None:
+def keep(home: Home, pins: str, code: Mapping[str, Any]) -> None:
     """Lets the next build go on from this one's carried tables; this one's nodes all passed."""
     held = sql_path(home.warehouse / _HELD)
     with duckdb.connect() as database:
-        database.execute(f"copy ({_pinned(home, run)}) to {held} (format parquet)")
+        database.execute(f"copy ({_BATCHES.format(pins)}) to {held} (format parquet)")
     write_state(home.warehouse / _STATE, _identity(code))
 
 
@@ -78,16 +78,6 @@ def drop(home: Home) -> None:
     for pattern in (_STATE, _HELD, f"{CARRIED}*"):
         for path in home.warehouse.glob(pattern):
             path.unlink()
-
-
-def _pinned(home: Home, run: Run) -> str:
-    folder = home.root / "landing" / PINNED_BATCHES.source / PINNED_BATCHES.table
-    pins = (
-        sql_path(path)
-        for path in folder.iterdir()
-        if path.name.endswith(f"-pin-{run.run_id}.parquet")
-    )
-    return _BATCHES.format(f"[{', '.join(pins)}]")
 
 
 def _identity(code: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@
   {%- set rows = 'carried.' ~ this.schema ~ '.' ~ this.identifier -%}
   {%- set changed = 'work.changed.' ~ this.identifier -%}
   {%- set touched_by = config.get('touched_by') -%}
+  {%- set key = config.get('carried_key', []) -%}
   {%- call statement('main', auto_begin=False) -%}
     {%- if not var('continued') -%}
       create or replace table {{ rows }} as (
@@ -47,14 +48,14 @@
       create or replace table {{ rows }} as select * from work.anew.{{ this.identifier }}
     {%- else -%}
       create table work.touched.{{ this.identifier }} as
-        select distinct {{ key_hash(config.require('carried_key')) }} as key_hash
-        from ({{ carried_names(touched_by) }}) as touched ({{ config.require("carried_key") | join(", ") }});
+        select distinct {{ key_hash(key) }} as key_hash
+        from ({{ carried_names(touched_by) }}) as touched ({{ key | join(', ') }});
       create table {{ changed }} as
         select *, true as is_before
         from {{ rows }}
-        where {{ key_hash(config.require('carried_key')) }} in (select key_hash from work.touched.{{ this.identifier }});
+        where {{ is_touched(key) }};
       delete from {{ rows }}
-        where {{ key_hash(config.require('carried_key')) }} in (select key_hash from work.touched.{{ this.identifier }});
+        where {{ is_touched(key) }};
       insert into {{ changed }} select *, false from (
         {{ narrowed(compiled_code) }}
       );
@@ -72,6 +73,11 @@
   {{ return(made_once('table')) }}
 {% endmaterialization %}
 
+{#- Whether a row is of a key that this model's batches touched. -#}
+{% macro is_touched(columns) -%}
+    {{ key_hash(columns) }} in (select key_hash from work.touched.{{ this.identifier }})
+{%- endmacro %}
+
 {#- A model's query, with the rows of touched keys in the place of some of its parents. -#}
 {% macro narrowed(query) -%}
   {%- set found = namespace(query=query) -%}
@@ -83,7 +89,7 @@
       {%- do exceptions.raise_compiler_error('got ' ~ parent ~ ' to narrow, expected a parent that the model reads') -%}
     {%- endif -%}
     {%- set few -%}
-      (select * from {{ relation }} where {{ key_hash(columns) }} in (select key_hash from work.touched.{{ this.identifier }}))
+      (select * from {{ relation }} where {{ is_touched(columns) }})
     {%- endset -%}
     {%- set found.query = found.query | replace(relation, few) -%}
   {%- endfor -%}

@@ -106,15 +106,16 @@ def truth(home: Path) -> str:
     return f"select object_id, reason_code from '{home}/truth/*.parquet'"
 
 
-def pin(home: Path, *batches: str) -> None:
-    """Writes the list of batches that the run `RUN_ID` reads."""
+def pin(home: Path, *batches: str, run_id: str = RUN_ID) -> None:
+    """Writes the list of batches of every table that a run reads."""
     values = ", ".join(
-        f"('{RUN_ID}', '{spec.source}', '{spec.table}', '{batch}', 1, {LANDED_AT})"
+        f"('{run_id}', '{spec.source}', '{spec.table}', '{batch}', 1, {LANDED_AT})"
         for spec in all_specs()
         for batch in batches
     )
     names = "run_id, source, table_name, batch_id, row_no, received_at"
-    target = home / f"landing/tieout/pinned_batches/1-pin-{RUN_ID}.parquet"
+    target = home / f"landing/tieout/pinned_batches/1-pin-{run_id}.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as database:
         database.execute(
             f"copy (select * from (values {values}) as pinned ({names})) "

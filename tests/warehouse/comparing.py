@@ -5,8 +5,6 @@ Belongs here: which tables differ. Does not belong here: building either, or an 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 
 from dagster_project.home import Home
@@ -38,7 +36,7 @@ def different_tables(one: Home, other: Home) -> dict[str, tuple[int, int]]:
 def _tables(both: duckdb.DuckDBPyConnection, home: Home, name: str) -> dict[str, str]:
     """`schema.table` of each table of a home, to where it stands."""
     for file in FILES:
-        path = Path(home.warehouse / f"{file}.duckdb")
+        path = home.warehouse / f"{file}.duckdb"
         if path.exists():
             both.execute(f"attach '{path}' as {name}_{file} (read_only)")
     rows = both.execute(

@@ -18,7 +18,7 @@ import duckdb
 from dagster_project.sources import all_specs
 from ingest.tables import PINNED_BATCHES, TableSpec
 
-__all__ = ["PARTS", "cut", "pin"]
+__all__ = ["PARTS", "cut"]
 
 PARTS: Final = 3
 # One row in so many of a later part has an earlier version.
@@ -77,20 +77,3 @@ def _placed(spec: TableSpec) -> str:
         f"draw % {PARTS} - 1 as part from (select * replace ({swapped}) from rows) "
         f"where draw % {PARTS} > 0 and (draw >> 8) % {_EARLIER} = 0"
     )
-
-
-def pin(root: Path, run_id: str, parts: int) -> None:
-    """Lets the run see the first so many parts of every table."""
-    rows = ", ".join(
-        f"('{run_id}', '{spec.source}', '{spec.table}', 'part{part}', 1, timestamp '2026-01-01')"
-        for spec in _SPECS
-        for part in range(parts)
-    )
-    names = "run_id, source, table_name, batch_id, row_no, received_at"
-    folder = root / "landing" / PINNED_BATCHES.name
-    folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as database:
-        database.execute(
-            f"copy (select * from (values {rows}) as pinned ({names})) "
-            f"to '{folder}/1-pin-{run_id}.parquet' (format parquet)"
-        )

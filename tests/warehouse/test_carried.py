@@ -18,10 +18,12 @@ from dagster_project import building, carrying
 from dagster_project.home import Home, prepare_home, read_state, write_state
 from dagster_project.manifest import Manifest
 from dagster_project.runs import Run
+from ingest.parquet import sql_path
+from tests.bench.big_world import pin
 from tests.mutation import harness
 from tests.warehouse.comparing import different_tables
 from tests.warehouse.conftest import ANCHOR, Built
-from tests.warehouse.pieces import PARTS, cut, pin
+from tests.warehouse.pieces import PARTS, cut
 
 RUN = Run(run_id="parts", as_of=ANCHOR, known_at=ANCHOR, started_at=ANCHOR)
 CODE = {"models/one.sql": [1, 2]}
@@ -86,49 +88,52 @@ def test_no_cut_off_moves_a_carried_model(scenarios: Built) -> None:
 
 def test_the_same_code_goes_on_from_batches_that_the_run_sees(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
-    assert carrying.resume(_pinned(home, 3), RUN, CODE)
+    assert carrying.resume(home, _pinned(home, 3), CODE)
 
 
 def test_a_batch_that_the_run_does_not_see_starts_anew(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
-    assert not carrying.resume(_pinned(home, 1), RUN, CODE)
+    assert not carrying.resume(home, _pinned(home, 1), CODE)
     assert not (home.warehouse / carrying.CARRIED).exists()
 
 
 def test_other_code_starts_anew(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
-    assert not carrying.resume(home, RUN, {"models/one.sql": [1, 3]})
+    assert not carrying.resume(home, _pinned(home, 2), {"models/one.sql": [1, 3]})
 
 
 def test_another_engine_starts_anew(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
     state = home.warehouse / "carried.json"
     write_state(state, read_state(state) | {"engine": "0.0.1"})
-    assert not carrying.resume(home, RUN, CODE)
+    assert not carrying.resume(home, _pinned(home, 2), CODE)
 
 
 def test_a_build_that_died_leaves_nothing_to_go_on_from(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
-    assert carrying.resume(home, RUN, CODE)
-    assert not carrying.resume(home, RUN, CODE), "nobody said that the first build ended well"
+    assert carrying.resume(home, _pinned(home, 2), CODE)
+    assert not carrying.resume(home, _pinned(home, 2), CODE), (
+        "nobody said that the first build ended well"
+    )
 
 
 def test_carried_tables_that_are_gone_start_anew(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
     (home.warehouse / carrying.CARRIED).unlink()
-    assert not carrying.resume(home, RUN, CODE)
+    assert not carrying.resume(home, _pinned(home, 2), CODE)
 
 
 def _kept(root: Path, parts: int) -> Home:
-    home = _pinned(prepare_home(root), parts)
+    home = prepare_home(root)
     (home.warehouse / carrying.CARRIED).touch()
-    carrying.keep(home, RUN, CODE)
+    carrying.keep(home, _pinned(home, parts), CODE)
     return home
 
 
-def _pinned(home: Home, parts: int) -> Home:
-    pin(home.root, RUN.run_id, parts)
-    return home
+def _pinned(home: Home, parts: int) -> str:
+    """Pins the first so many parts, and says in which file."""
+    pin(home.root, *(f"part{part}" for part in range(parts)), run_id=RUN.run_id)
+    return sql_path(home.root / f"landing/tieout/pinned_batches/1-pin-{RUN.run_id}.parquet")
 
 
 def _cut_twice(home: Home, folder: Path, seed: int) -> tuple[Home, Home]:
@@ -140,7 +145,7 @@ def _cut_twice(home: Home, folder: Path, seed: int) -> tuple[Home, Home]:
 
 
 def _build(home: Home, run: Run, parts: int, *, carried: bool = True) -> None:
-    pin(home.root, run.run_id, parts)
+    _pinned(home, parts)
     building.build(home, run, carried=carried).require_good()
 
 

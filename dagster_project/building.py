@@ -165,8 +165,9 @@ def build(
         # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
         # dropping them and living with their holes costs a sixth of a build.
         if not acts:
+            kept = carrying.FILES if parameters["continued"] else ()
             for file in home.warehouse.glob("*.duckdb*"):
-                if not file.name.startswith(carrying.CARRIED):
+                if not file.name.startswith(kept):
                     file.unlink()
         if on_spark:
             result = _invoke(home, arguments, target=SPARK, on_node=on_node)

@@ -20,9 +20,10 @@ import duckdb
 from dagster_project.home import Home, read_state, write_state
 from ingest.parquet import sql_path
 
-__all__ = ["CARRIED", "attach_work", "drop", "keep", "resume"]
+__all__ = ["FILES", "attach_work", "drop", "keep", "resume"]
 
-CARRIED: Final = "carried.duckdb"
+# Public tables are carried where readers find them, all others in a file of their own.
+FILES: Final = ("carried.duckdb", "warehouse.duckdb")
 _STATE: Final = "carried.json"
 # The batches that the carried tables hold; `register_carried` reads the file too.
 _HELD: Final = "carried_batches.parquet"
@@ -44,7 +45,8 @@ def resume(home: Home, pins: str, code: Mapping[str, Any]) -> bool:
     state = read_state(home.warehouse / _STATE)
     (home.warehouse / _STATE).unlink(missing_ok=True)
     held = home.warehouse / _HELD
-    if state == _identity(code) and (home.warehouse / CARRIED).exists() and held.exists():
+    files = [home.warehouse / name for name in FILES]
+    if state == _identity(code) and all(file.exists() for file in files) and held.exists():
         unseen = f"{_BATCHES.format(sql_path(held))} except {_BATCHES.format(pins)}"
         with duckdb.connect() as database:
             if not database.execute(unseen).fetchall():
@@ -75,7 +77,7 @@ def attach_work(database: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
 
 def drop(home: Home) -> None:
     """Removes the carried tables; the next build is from nothing."""
-    for pattern in (_STATE, _HELD, f"{CARRIED}*"):
+    for pattern in (_STATE, _HELD, "carried.duckdb*"):
         for path in home.warehouse.glob(pattern):
             path.unlink()
 

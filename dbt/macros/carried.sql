@@ -10,8 +10,10 @@
     from nothing, it is run whole. Otherwise it is run over its narrowed parents, and its rows replace those of the
     touched keys. A key is touched by its hash: should two keys share one, both are computed anew.
 
-    Without `touched_by` the model is computed whole each time, and what differs from before is what changed.
-    Only what no cut-off moves may be carried; `dagster_project/carrying.py` says when tables are. -#}
+    Without `touched_by` the model is computed whole each time, and only rows that differ are written: `carried.prints`
+    has the hash of each row of the last build, and the key must be the model's grain. A cut-off may move such a model.
+    What says which keys are touched may not depend on the cut-off; `dagster_project/carrying.py` says when tables are
+    carried. Public tables stay where readers find them, all others are in `carried.duckdb`, with a view in `work`. -#}
 
 {#- A carried model over one landed table: what arrives touches its own keys. `named` has the names that staging gives
     to columns of the key. -#}
@@ -27,25 +29,41 @@
 {%- endmacro %}
 
 {% materialization carried, adapter='duckdb' %}
-  {%- set target_relation = this.incorporate(type='view') -%}
-  {%- set rows = 'carried.' ~ this.schema ~ '.' ~ this.identifier -%}
+  {%- set is_public = this.database != 'work' -%}
+  {%- set target_relation = this.incorporate(type='table' if is_public else 'view') -%}
+  {%- set rows = this if is_public else 'carried.' ~ this.schema ~ '.' ~ this.identifier -%}
   {%- set changed = 'work.changed.' ~ this.identifier -%}
+  {%- set prints = 'carried.prints.' ~ this.identifier -%}
   {%- set touched_by = config.get('touched_by') -%}
-  {%- set key = config.get('carried_key', []) -%}
+  {%- set key = config.require('carried_key') -%}
   {%- call statement('main', auto_begin=False) -%}
     {%- if not var('continued') -%}
       create or replace table {{ rows }} as (
         {{ compiled_code }}
       )
+      {%- if touched_by is none %};
+      create or replace table {{ prints }} as
+        select {{ key_hash(key) }} as key_hash, hash(*columns(*)) as print from {{ rows }}
+      {%- endif -%}
     {%- elif touched_by is none -%}
-      create table work.anew.{{ this.identifier }} as (
+      create or replace temp table anew as (
         {{ compiled_code }}
       );
+      create or replace temp table anew_prints as
+        select {{ key_hash(key) }} as key_hash, hash(*columns(*)) as print from anew;
+      create table work.touched.{{ this.identifier }} as
+        select key_hash from (from {{ prints }} except all from anew_prints)
+        union
+        select key_hash from (from anew_prints except all from {{ prints }});
       create table {{ changed }} as
-        (select *, true as is_before from {{ rows }} except all select *, true from work.anew.{{ this.identifier }})
+        select *, true as is_before from {{ rows }} where {{ is_touched(key) }}
         union all
-        (select *, false from work.anew.{{ this.identifier }} except all select *, false from {{ rows }});
-      create or replace table {{ rows }} as select * from work.anew.{{ this.identifier }}
+        select *, false from anew where {{ is_touched(key) }};
+      delete from {{ rows }} where {{ is_touched(key) }};
+      insert into {{ rows }} select * exclude (is_before) from {{ changed }} where not is_before;
+      create or replace table {{ prints }} as from anew_prints;
+      drop table anew;
+      drop table anew_prints
     {%- else -%}
       create table work.touched.{{ this.identifier }} as
         select distinct {{ key_hash(key) }} as key_hash
@@ -62,9 +80,14 @@
       insert into {{ rows }} select * exclude (is_before) from {{ changed }} where not is_before
     {%- endif -%}
   {%- endcall -%}
-  {%- call statement('view', auto_begin=False) -%}
-    create view {{ target_relation }} as select * from {{ rows }}
-  {%- endcall -%}
+  {%- if not is_public -%}
+    {%- call statement('view', auto_begin=False) -%}
+      create view {{ target_relation }} as select * from {{ rows }}
+    {%- endcall -%}
+  {%- endif -%}
+  {%- if config.get('contract').enforced -%}
+    {%- do require_contract(target_relation) -%}
+  {%- endif -%}
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
@@ -98,15 +121,17 @@
 
 {#- The relations that `touched_by` names, in full: a model's configuration cannot. -#}
 {% macro carried_names(query) -%}
-    {{ return(query | replace(' changed.', ' work.changed.') | replace(' arrived.', ' work.arrived.') | replace(' landing.', ' work.landing.')) }}
+    {{ return(query | replace(' changed.', ' work.changed.') | replace(' arrived.', ' work.arrived.')
+      | replace(' landing.', ' work.landing.') | replace(' carried.main.', ' warehouse.main.')) }}
 {%- endmacro %}
 
 {#- Before the first model: empty schemas, and a view of what arrived for each landed table that some model asks. -#}
 {% macro register_carried() -%}
-  {%- for schema in ['work.changed', 'work.touched', 'work.arrived', 'work.anew', 'carried.staging', 'carried.intermediate'] -%}
+  {%- for schema in ['work.changed', 'work.touched', 'work.arrived', 'carried.staging', 'carried.intermediate', 'carried.prints'] -%}
     {%- do run_query('create schema if not exists ' ~ schema) -%}
   {%- endfor -%}
   {%- if var('continued') -%}
+    {%- do drop_what_is_new() -%}
     {%- do run_query(
       "create or replace table work.landing.run_arrived as select * from work.landing.run_pinned "
       ~ "anti join read_parquet('" ~ env_var('TIEOUT_HOME', '.tieout') ~ "/warehouse/carried_batches.parquet') "
@@ -121,4 +146,14 @@
       ) -%}
     {%- endfor -%}
   {%- endif -%}
+{%- endmacro %}
+
+{#- Of the public tables of the last build, only those that are carried stay. -#}
+{% macro drop_what_is_new() -%}
+  {%- set carried = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'carried')
+    | map(attribute='relation_name') | list -%}
+  {%- set listed = "select format('\"{}\".\"{}\".\"{}\"', database_name, schema_name, table_name) from duckdb_tables() where database_name = 'warehouse'" -%}
+  {%- for row in run_query(listed).rows if row[0] not in carried -%}
+    {%- do run_query('drop table ' ~ row[0]) -%}
+  {%- endfor -%}
 {%- endmacro %}

@@ -1,5 +1,5 @@
 -- grain: one kernel artifact and one reason not to rely on it, its own content's or a rule's between artifacts
-{{ config(materialized='carried') }}
+{{ config(materialized='carried', carried_key=['tenant_id', 'artifact_type', 'artifact_id', 'rule']) }}
 with contents as (
     select
         tenant_id,

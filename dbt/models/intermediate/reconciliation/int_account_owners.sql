@@ -1,4 +1,5 @@
 -- grain: one connected account that exactly one tenant claims
+{{ config(materialized='carried', carried_key=['account_id']) }}
 with mapped as (
     select
         account_id,

@@ -1,5 +1,41 @@
 -- grain: one charge of a tenant in one currency that the kernel or the rail knows: expected, collected, open
-with collected as {{ inlined() }} (
+{{ config(
+    materialized='carried',
+    carried_key=['charge_id'],
+    touched_by="""
+        select charge_id from changed.int_charge_sources
+        union all
+        select charge_id from changed.int_charge_owners
+        union all
+        select charge_id from changed.int_movements_linked
+        union all
+        -- Only what is open depends on the day and on what was read.
+        select charge_id from carried.intermediate.int_collection_positions where open_code is not null
+    """,
+    narrowed={
+        'int_charge_sources': ['charge_id'],
+        'int_charge_owners': ['charge_id'],
+        'int_movements_linked': ['charge_id'],
+    },
+) }}
+-- What its receipts say the customer paid.
+with expected as (
+    select
+        sources.tenant_id,
+        sources.charge_id,
+        sources.currency,
+        min(sources.party_id) as party_id,
+        min(sources.receipt_id) as receipt_id,
+        count(*) as sources,
+        {{ sum_cents('sources.amount_cents') }} as expected_cents,
+        min(sources.receipted_at) as receipted_at,
+        {{ add_days('min(sources.receipted_at)', 'min(run.collection_due_days)') }} as expected_by
+    from {{ ref('int_charge_sources') }} as sources
+    cross join {{ ref('stg_tieout__run') }} as run
+    group by sources.tenant_id, sources.charge_id, sources.currency
+),
+
+collected as {{ inlined() }} (
     select
         charge_id,
         claimed_currency as currency,
@@ -87,7 +123,7 @@ joined as (
         end as collected_currency,
         coalesce(of_rail.rail_complete, false) as stripe_complete,
         run.as_of
-    from {{ ref('int_expected_collections') }} as expected
+    from expected
     cross join {{ ref('stg_tieout__run') }} as run
     left join {{ ref('int_charge_owners') }} as owners
         on

@@ -1,4 +1,5 @@
 -- grain: one payout key of a tenant: what the kernel instructs, net of what it recovers
+{{ config(materialized='carried', carried_key=['tenant_id', 'payout_key']) }}
 with instructions as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one ledger entry behind a payout key, through its statement: what the entry owes the party
+{{ config(materialized='carried', carried_key=['tenant_id', 'payout_key', 'ledger_entry_id']) }}
 with statements as (
     select
         instructions.tenant_id,

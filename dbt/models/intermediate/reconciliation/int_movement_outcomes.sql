@@ -1,13 +1,175 @@
 -- grain: one platform movement: its period, how much of it is explained, and the first reason that holds for the rest
+{{ config(
+    materialized='carried',
+    carried_key=['movement_id'],
+    touched_by="""
+        with charges as (
+            select charge_id from changed.int_charge_owners
+            union all
+            select charge_id from changed.int_collection_positions
+            union all
+            select charge_id from changed.stg_kernel__charge_links
+        ),
+
+        transfers as (
+            select transfer_id from changed.int_movements_linked
+            union all
+            select transfer_id from changed.int_transfer_matches
+            union all
+            select transfer_id from changed.int_transfer_allocations
+            union all
+            select allocations.transfer_id
+            from carried.intermediate.int_transfer_allocations as allocations
+            where
+                hash(allocations.tenant_id, allocations.payout_key) in (
+                    select hash(tenant_id, payout_key) from changed.int_payout_positions
+                    union all
+                    select hash(tenant_id, payout_key) from changed.int_payout_checks
+                )
+        )
+
+        select movement_id from changed.int_movements_linked
+        union all
+        select movement_id from changed.int_refund_allocations
+        union all
+        select movement_id from landing.tieout_erased_movements
+        union all
+        select movement_id
+        from carried.intermediate.int_movements_linked
+        where hash(charge_id) in (select hash(charge_id) from charges where charge_id is not null)
+        union all
+        select movement_id
+        from carried.intermediate.int_movements_linked
+        where hash(transfer_id) in (select hash(transfer_id) from transfers where transfer_id is not null)
+        union all
+        select movement_id
+        from carried.intermediate.int_movements_linked
+        where hash(account_id, object_id) in (select hash(account_id, refund_id) from changed.int_returned_refunds)
+    """,
+    narrowed={'int_movements_linked': ['movement_id']},
+) }}
+with checks as (
+    select
+        checks.tenant_id,
+        checks.payout_key,
+        min(codes.precedence) as precedence
+    from {{ ref('int_payout_checks') }} as checks
+    inner join {{ ref('reason_codes') }} as codes
+        on checks.reason_code = codes.reason_code
+    group by checks.tenant_id, checks.payout_key
+),
+
+payout_checks as (
+    select
+        checks.tenant_id,
+        checks.payout_key,
+        codes.reason_code as check_code
+    from checks
+    inner join {{ ref('reason_codes') }} as codes
+        on checks.precedence = codes.precedence
+),
+
+-- Only a charge that was collected in another currency, or that two tenants claim, has a collection without a position.
+linked_charges as (
+    select
+        charge_id,
+        min(currency) as linked_currency
+    from {{ ref('int_collection_positions') }}
+    where
+        is_contested
+        or collected_currency is not null
+    group by charge_id
+),
+
+-- What the kernel knows of the charge or transfer behind a movement.
+known as (
+    select
+        movements.*,
+        coalesce(
+            allocations.tenant_id, matches.tenant_id, charge_owners.tenant_id, '_platform'
+        ) as tenant_id,
+        coalesce(allocations.party_id, matches.owner_party_id, collections.party_id, charge_owners.party_id) as party_id,
+        charge_owners.tenant_id is not null as charge_is_owned,
+        collections.period as collection_period,
+        collections.expected_cents as collection_expected_cents,
+        collections.matched_cents as collection_matched_cents,
+        collections.open_code as collection_code,
+        coalesce(collections.receipt_id, charge_owners.source_id) as receipt_id,
+        linked_charges.linked_currency,
+        allocations.payout_key,
+        allocations.period as payout_period,
+        allocations.allocated_cents,
+        allocations.excess_cents,
+        allocations.excess_code,
+        -- Of a transfer: what of it came back unasked for; of what took it back: how much of that.
+        case
+            when movements.movement_type = 'payout_reversal' then coalesce(shares.undone_cents, 0)
+            when movements.movement_type <> 'payout' then 0
+            when allocations.transfer_id is not null then allocations.undone_cents
+            when matches.payout_key is not null then 0
+            when reversals.reversed_cents > matches.amount_cents then matches.amount_cents
+            else coalesce(reversals.reversed_cents, 0)
+        end as undone_cents,
+        positions.open_code as payout_code,
+        positions.operation_reversed,
+        positions.artifact_id as instruction_artifact_id,
+        checks.check_code,
+        refunds.period as refund_period,
+        refunds.allocated_cents as refund_allocated_cents,
+        refunds.receipt_id as refund_receipt_id,
+        matches.unmatched_code,
+        contested.charge_id is not null as charge_is_contested,
+        returned.refund_id is not null and movements.movement_type in ('refund', 'refund_failure') as is_returned
+    from {{ ref('int_movements_linked') }} as movements
+    left join {{ ref('int_charge_owners') }} as charge_owners
+        on movements.charge_id = charge_owners.charge_id
+    left join {{ ref('int_collection_positions') }} as collections
+        on
+            movements.charge_id = collections.charge_id
+            and movements.claimed_currency = collections.currency
+            and charge_owners.tenant_id = collections.tenant_id
+    left join linked_charges
+        on movements.charge_id = linked_charges.charge_id
+    left join {{ ref('int_transfer_matches') }} as matches
+        on movements.transfer_id = matches.transfer_id
+    left join {{ ref('int_transfer_allocations') }} as allocations
+        on
+            movements.transfer_id = allocations.transfer_id
+            and not movements.is_repeat
+    left join {{ ref('int_transfer_reversed') }} as reversals
+        on
+            matches.transfer_id = reversals.transfer_id
+            and not movements.is_repeat
+    left join {{ ref('int_reversal_shares') }} as shares
+        on movements.movement_id = shares.movement_id
+    left join {{ ref('int_payout_positions') }} as positions
+        on
+            allocations.tenant_id = positions.tenant_id
+            and allocations.payout_key = positions.payout_key
+    left join payout_checks as checks
+        on
+            allocations.tenant_id = checks.tenant_id
+            and allocations.payout_key = checks.payout_key
+    left join {{ ref('int_refund_allocations') }} as refunds
+        on movements.movement_id = refunds.movement_id
+    left join {{ ref('int_contested_charges') }} as contested
+        on movements.charge_id = contested.charge_id
+    left join {{ ref('int_returned_refunds') }} as returned
+        on
+            movements.account_id = returned.account_id
+            and movements.object_id = returned.refund_id
+    where movements.is_platform
+),
+
 -- What was an erased tenant's stays in the platform's balance, explained by the erasure: its kernel side is gone. It is
 -- so only while no tenant owns it; what moves later is a movement of its own.
-with parents as (
+parents as (
     select
-        parents.*,
-        erased.movement_id is not null and parents.tenant_id = '_platform' as is_erased
-    from {{ ref('int_movement_parents') }} as parents
+        known.*,
+        erased.movement_id is not null and known.tenant_id = '_platform' as is_erased
+    from known
     left join {{ ref('int_erased_movements') }} as erased
-        on parents.movement_id = erased.movement_id
+        on known.movement_id = erased.movement_id
 ),
 
 coded as (

@@ -1,4 +1,5 @@
 -- grain: one payout key and check of its own sources that fails: what the payout should have been by its sources
+{{ config(materialized='carried', carried_key=['tenant_id', 'payout_key', 'reason_code']) }}
 with reversed_payouts as (
     select
         allocations.tenant_id,

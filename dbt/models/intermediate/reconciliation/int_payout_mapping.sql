@@ -1,4 +1,5 @@
 -- grain: one payout key: the best kernel source its money can be traced to
+{{ config(materialized='carried', carried_key=['tenant_id', 'payout_key']) }}
 with ledger as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one payout key of a tenant: instructed, settled, and what is open with its reason
+{{ config(materialized='carried', carried_key=['tenant_id', 'payout_key']) }}
 with allocations as (
     select
         *,

@@ -1,4 +1,31 @@
 -- grain: one source of one transfer: a cumulative split, so that both the source and the transfer are used up exactly
+{{ config(
+    materialized='carried',
+    carried_key=['transfer_id'],
+    touched_by="""
+        with payouts as (
+            select tenant_id, payout_key from changed.int_transfer_allocations
+            union all
+            select tenant_id, payout_key from changed.int_payout_mapping
+            union all
+            select tenant_id, payout_key from changed.int_payout_positions
+            union all
+            select tenant_id, payout_key from changed.int_ledger_sources
+            union all
+            select tenant_id, payout_key from changed.stg_kernel__receipt_payout_links
+        )
+
+        select transfer_id from changed.int_transfer_allocations
+        union all
+        select allocations.transfer_id
+        from carried.intermediate.int_transfer_allocations as allocations
+        where
+            hash(allocations.tenant_id, allocations.payout_key) in (
+                select hash(tenant_id, payout_key) from payouts
+            )
+    """,
+    narrowed={'int_transfer_allocations': ['transfer_id']},
+) }}
 with transfers as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- grain: one object of the rail that the rail itself contradicts, where nothing more specific is open on it
+{{ config(materialized='carried', carried_key=['account_id', 'check_kind', 'object_id', 'currency']) }}
 with checks as (
     select
         account_id,

@@ -1,4 +1,5 @@
 -- grain: one refund movement of a linked charge: how much of it the kernel's refund takes up, oldest first
+{{ config(materialized='carried', carried_key=['movement_id']) }}
 with refunds as (
     select
         movements.movement_id,

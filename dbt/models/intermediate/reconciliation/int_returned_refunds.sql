@@ -1,4 +1,5 @@
 -- grain: one refund that came back in full: as if it had never left, so the customer still has to be refunded
+{{ config(materialized='carried', carried_key=['account_id', 'refund_id']) }}
 with final as (
     select
         account_id,

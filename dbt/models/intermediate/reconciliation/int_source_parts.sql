@@ -1,4 +1,74 @@
 -- grain: one receipt, adjustment or hold: what the party may get of it, what is held, instructed and paid
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'source_type', 'source_id'],
+    touched_by="""
+        with payouts as (
+            select tenant_id, payout_key from changed.int_expected_payouts
+            union all
+            select tenant_id, payout_key from changed.int_payout_mapping
+            union all
+            select tenant_id, payout_key from changed.int_transfer_allocations
+            union all
+            select tenant_id, payout_key
+            from carried.intermediate.int_transfer_allocations
+            where
+                hash(transfer_id) in (
+                    select hash(transfer_id) from changed.int_movement_outcomes where transfer_id is not null
+                    union all
+                    select hash(transfer_id) from changed.int_movements_linked where transfer_id is not null
+                    union all
+                    select hash(transfer_id) from changed.int_payout_references
+                )
+        ),
+
+        links as (
+            select tenant_id, source_type, source_id from changed.stg_kernel__receipt_payout_links
+            union all
+            select tenant_id, source_type, source_id
+            from carried.staging.stg_kernel__receipt_payout_links
+            where hash(tenant_id, payout_key) in (select hash(tenant_id, payout_key) from payouts)
+        ),
+
+        receipts as (
+            select tenant_id, receipt_id from changed.stg_kernel__settlement_receipts
+            union all
+            select tenant_id, receipt_id from changed.int_charge_sources
+            union all
+            select tenant_id, """ ~ receipt_of('links') ~ """ from links
+            union all
+            select tenant_id, receipt_id
+            from carried.staging.stg_kernel__settlement_receipts
+            where
+                hash(tenant_id, receipt_hash) in (
+                    select hash(tenant_id, receipt_hash) from work.staging.stg_kernel__funding_holds
+                    union all
+                    select hash(tenant_id, receipt_hash) from work.staging.stg_kernel__settlement_adjustments
+                )
+        )
+
+        select tenant_id, 'receipt', receipt_id from receipts
+        -- Holds and adjustments are few and hang together, so all of them and their receipts are looked at.
+        union all
+        select tenant_id, 'holdback', hold_hash from work.staging.stg_kernel__funding_holds
+        union all
+        select tenant_id, 'adjustment', adjustment_id from work.staging.stg_kernel__settlement_adjustments
+        union all
+        select tenant_id, source_type, source_id
+        from carried.intermediate.int_source_parts
+        where source_type <> 'receipt' or receipt_id in (
+            select receipt_id from carried.intermediate.int_source_parts where source_type <> 'receipt'
+        )
+    """,
+    narrowed={
+        'stg_kernel__settlement_receipts': ['tenant_id', "'receipt'", 'receipt_id'],
+        'int_source_payments': [
+            'tenant_id',
+            "case when source_type = 'adjustment' then 'adjustment' else 'receipt' end",
+            'coalesce(receipt_id, source_id)',
+        ],
+    },
+) }}
 with payments as (
     select
         payments.*,

@@ -1,4 +1,5 @@
 -- grain: one matched platform transfer: how much of it its instruction takes up, oldest transfer first
+{{ config(materialized='carried', carried_key=['transfer_id']) }}
 with matched as (
     select
         matches.*,

@@ -1,4 +1,5 @@
 -- grain: one platform transfer: whose it is, which instruction it settles, or why none
+{{ config(materialized='carried', carried_key=['transfer_id']) }}
 with led as (
     select
         transfer_id,

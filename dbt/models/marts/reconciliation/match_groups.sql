@@ -1,4 +1,22 @@
 -- grain: one group of items that settle one another: a payout instruction with its transfers, a charge with its receipts
+{{ config(
+    materialized='carried',
+    carried_key=['match_key'],
+    touched_by="""
+        select payout_key from changed.int_payout_positions
+        union all
+        select payout_key from changed.int_payout_mapping
+        union all
+        select payout_key from changed.int_transfer_allocations
+        union all
+        select charge_id from changed.int_collection_positions
+    """,
+    narrowed={
+        'int_payout_positions': ['payout_key'],
+        'int_transfer_allocations': ['payout_key'],
+        'int_collection_positions': ['charge_id'],
+    },
+) }}
 with transfers as (
     select
         allocations.tenant_id,

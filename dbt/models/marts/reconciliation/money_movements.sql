@@ -1,4 +1,74 @@
 -- grain: one balance transaction of one account (a leg)
+{{ config(
+    materialized='carried',
+    carried_key=['movement_id'],
+    touched_by="""
+        with movements as (
+            select movement_id from changed.int_movements_linked
+            union all
+            select movement_id from changed.int_movement_outcomes
+            union all
+            select movement_id from changed.int_rail_checks
+            union all
+            select movement_id
+            from carried.intermediate.int_movement_outcomes
+            where
+                hash(tenant_id, payout_key) in (
+                    select hash(tenant_id, payout_key) from changed.int_payout_mapping
+                )
+            union all
+            select movement_id
+            from carried.intermediate.int_movements_linked
+            where
+                not is_platform
+                and account_id in (select account_id from changed.int_account_owners)
+        ),
+
+        -- Both legs of a transfer name each other, and a payment may be named by several transfers.
+        objects as (
+            select account_id, object_id from changed.int_movements_linked
+            union all
+            select account_id, object_id
+            from carried.intermediate.int_movements_linked
+            where movement_id in (select movement_id from movements)
+        ),
+
+        transfers as (
+            select account_id, transfer_id, destination_account_id, destination_payment_id
+            from changed.stg_stripe__transfers
+            union all
+            select account_id, transfer_id, destination_account_id, destination_payment_id
+            from carried.staging.stg_stripe__transfers
+            where
+                hash(account_id, transfer_id) in (select hash(account_id, object_id) from objects)
+                or hash(destination_account_id, destination_payment_id) in (
+                    select hash(account_id, object_id) from objects where object_id is not null
+                )
+        ),
+
+        legs as (
+            select account_id, transfer_id as object_id from transfers
+            union all
+            select destination_account_id, destination_payment_id from transfers where destination_payment_id is not null
+            union all
+            select account_id, transfer_id
+            from carried.staging.stg_stripe__transfers
+            where
+                hash(destination_account_id, destination_payment_id) in (
+                    select hash(destination_account_id, destination_payment_id)
+                    from transfers
+                    where destination_payment_id is not null
+                )
+        )
+
+        select movement_id from movements
+        union all
+        select movement_id
+        from carried.intermediate.int_movements_linked
+        where hash(account_id, object_id) in (select hash(account_id, object_id) from legs)
+    """,
+    narrowed={'int_movement_outcomes': ['movement_id'], 'int_movements_linked': ['movement_id']},
+) }}
 with transfers as (
     select
         transfers.account_id,

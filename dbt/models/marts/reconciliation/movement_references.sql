@@ -1,4 +1,41 @@
 -- grain: one source of one movement that needs a kernel source; the rows of a movement sum to it
+{{ config(
+    materialized='carried',
+    carried_key=['movement_id'],
+    touched_by="""
+        with transfers as (
+            select transfer_id from changed.int_payout_references
+            union all
+            select transfer_id from changed.int_transfer_allocations
+        ),
+
+        charges as (
+            select tenant_id, charge_id from changed.int_charge_sources
+            union all
+            select tenant_id, charge_id from changed.int_collection_positions
+        )
+
+        select movement_id from changed.int_movement_outcomes
+        union all
+        select movement_id
+        from carried.intermediate.int_movement_outcomes
+        where
+            hash(transfer_id) in (select hash(transfer_id) from transfers)
+            or hash(tenant_id, charge_id) in (select hash(tenant_id, charge_id) from charges)
+        union all
+        select movement_id
+        from carried.main.movement_references
+        where
+            -- Holds and adjustments are few, so what refers to one is always looked at.
+            source_type in ('holdback', 'adjustment')
+            or hash(tenant_id, source_id) in (
+                select hash(tenant_id, receipt_id) from changed.stg_kernel__settlement_receipts
+                union all
+                select hash(tenant_id, 'fee_' || receipt_id) from changed.stg_kernel__settlement_receipts
+            )
+    """,
+    narrowed={'int_movement_outcomes': ['movement_id']},
+) }}
 with required as {{ inlined() }} (
     select *
     from {{ ref('int_movement_outcomes') }}

@@ -1,4 +1,10 @@
 -- grain: one settlement, receipt, adjustment or hold; a settlement is the sum of the other three
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'settlement_id'],
+    touched_by='select tenant_id, settlement_id from changed.int_source_parts',
+    narrowed={'int_source_parts': ['tenant_id', 'settlement_id']},
+) }}
 -- Few settlements have several sources, so only theirs are added up.
 with
 {{ repeated_hashes(ref('int_source_parts'), ['tenant_id', 'settlement_id', 'currency'], 'settlement_id is not null') }},

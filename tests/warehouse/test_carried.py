@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,36 @@ from tests.warehouse.comparing import different_tables
 from tests.warehouse.conftest import ANCHOR, Built
 from tests.warehouse.pieces import PARTS, cut
 
-RUN = Run(run_id="parts", as_of=ANCHOR, known_at=ANCHOR, started_at=ANCHOR)
+RUN_ID = "parts"
+# So much later is the run that reads the next part.
+DAYS_BETWEEN = 3
 CODE = {"models/one.sql": [1, 2]}
-# What a carried model reads and no row of its own follows from: only receipts stand behind charges.
+# What a carried model reads and names in no touching query: because none of its rows follows from
+# it, or because the rows that do are touched each time.
 UNTOUCHING = {
+    # Only receipts stand behind charges.
     "int_charge_sources": {"kernel_settlement_adjustments", "kernel_funding_holds"},
+    # Completeness says what an open charge is called; open ones are touched each time.
+    "int_collection_positions": {"int_source_completeness"},
+    # All that hangs on holds and adjustments is touched each time.
+    "int_link_checks": {"kernel_settlement_adjustments", "int_hold_positions"},
+    "int_link_totals": {
+        "kernel_settlement_adjustments",
+        "kernel_funding_holds",
+        # What became of a run bears on who may fund a payout, not on what its links sum to.
+        "int_runs",
+    },
+    # Every movement that was ever erased is touched each time.
+    "int_movement_outcomes": {"tieout_erasures"},
+    "int_source_parts": {
+        "kernel_settlement_adjustments",
+        "int_hold_positions",
+        "int_hold_payments",
+    },
+    "movement_references": {"kernel_settlement_adjustments", "kernel_funding_holds"},
 }
+# What depends on the day and on no batch: of these, all rows that are open are touched each time.
+OF_THE_DAY = {"int_collection_positions", "int_object_movements"}
 
 
 def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
@@ -38,11 +63,11 @@ def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
 ) -> None:
     carried, anew = _cut_twice(scenarios.home, tmp_path, seed=1)
     for parts in range(1, PARTS + 1):
-        _build(carried, RUN, parts)
-    _build(anew, RUN, PARTS, carried=False)
+        _build(carried, _run(ANCHOR, PARTS - parts), parts)
+    _build(anew, _run(ANCHOR), PARTS, carried=False)
     assert different_tables(carried, anew) == {}
 
-    _build(carried, RUN, PARTS)
+    _build(carried, _run(ANCHOR), PARTS)
     assert _replaced(carried) == dict.fromkeys(_carried(_nodes(carried)), 0), "nothing arrived"
     assert different_tables(carried, anew) == {}
 
@@ -53,9 +78,9 @@ def test_mutations_that_arrive_in_parts_are_as_if_built_from_nothing_after_each(
     tmp_path: Path, seed: int
 ) -> None:
     assert harness.run(tmp_path / "mutations", random_worlds=20).failures == []
-    run = Run("parts", harness.ANCHOR, harness.ANCHOR, harness.ANCHOR)
     carried, anew = _cut_twice(prepare_home(tmp_path / "mutations"), tmp_path, seed)
     for parts in range(1, PARTS + 1):
+        run = _run(harness.ANCHOR, PARTS - parts)
         _build(carried, run, parts)
         _build(anew, run, parts, carried=False)
         assert different_tables(carried, anew) == {}, parts
@@ -69,21 +94,21 @@ def test_whatever_a_carried_model_reads_can_touch_it(scenarios: Built) -> None:
         if asked is None:
             continue
         read = {_table(nodes[parent]) for parent in _behind_views(nodes, node)}
-        named = set(re.findall(r"\b(?:changed|arrived)\.(\w+)", asked))
+        named = set(re.findall(r"\b(?:changed|arrived|landing)\.(\w+)", asked))
         assert read - named == UNTOUCHING.get(name, set()), name
 
 
-def test_no_cut_off_moves_a_carried_model(scenarios: Built) -> None:
+def test_what_says_which_keys_are_touched_knows_no_cut_off(scenarios: Built) -> None:
+    """What a cut-off moves is computed whole and compared, or it is touched each time."""
     nodes = _nodes(scenarios.home)
+    moved = set()
     for name, node in _carried(nodes).items():
-        waiting, seen = [node], set()
-        while waiting:
-            one = waiting.pop()
-            assert not re.search(r"as_of|known_at", one.get("raw_code", "")), (name, one["name"])
-            for parent in one.get("depends_on", {}).get("nodes", ()):
-                if parent not in seen and not parent.endswith(".stg_tieout__run"):
-                    seen.add(parent)
-                    waiting.append(nodes[parent])
+        if node["config"].get("touched_by") is None:
+            continue
+        for one in (node, *_views_behind(nodes, node)):
+            if re.search(r"as_of|known_at", one["raw_code"]):
+                moved.add(name)
+    assert moved == OF_THE_DAY
 
 
 def test_the_same_code_goes_on_from_batches_that_the_run_sees(tmp_path: Path) -> None:
@@ -94,7 +119,7 @@ def test_the_same_code_goes_on_from_batches_that_the_run_sees(tmp_path: Path) ->
 def test_a_batch_that_the_run_does_not_see_starts_anew(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
     assert not carrying.resume(home, _pinned(home, 1), CODE)
-    assert not (home.warehouse / carrying.CARRIED).exists()
+    assert not (home.warehouse / "carried.duckdb").exists()
 
 
 def test_other_code_starts_anew(tmp_path: Path) -> None:
@@ -117,23 +142,25 @@ def test_a_build_that_died_leaves_nothing_to_go_on_from(tmp_path: Path) -> None:
     )
 
 
-def test_carried_tables_that_are_gone_start_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", carrying.FILES)
+def test_carried_tables_that_are_gone_start_anew(tmp_path: Path, file: str) -> None:
     home = _kept(tmp_path, 2)
-    (home.warehouse / carrying.CARRIED).unlink()
+    (home.warehouse / file).unlink()
     assert not carrying.resume(home, _pinned(home, 2), CODE)
 
 
 def _kept(root: Path, parts: int) -> Home:
     home = prepare_home(root)
-    (home.warehouse / carrying.CARRIED).touch()
+    for name in carrying.FILES:
+        (home.warehouse / name).touch()
     carrying.keep(home, _pinned(home, parts), CODE)
     return home
 
 
 def _pinned(home: Home, parts: int) -> str:
     """Pins the first so many parts, and says in which file."""
-    pin(home.root, *(f"part{part}" for part in range(parts)), run_id=RUN.run_id)
-    return sql_path(home.root / f"landing/tieout/pinned_batches/1-pin-{RUN.run_id}.parquet")
+    pin(home.root, *(f"part{part}" for part in range(parts)), run_id=RUN_ID)
+    return sql_path(home.root / f"landing/tieout/pinned_batches/1-pin-{RUN_ID}.parquet")
 
 
 def _cut_twice(home: Home, folder: Path, seed: int) -> tuple[Home, Home]:
@@ -149,15 +176,27 @@ def _build(home: Home, run: Run, parts: int, *, carried: bool = True) -> None:
     building.build(home, run, carried=carried).require_good()
 
 
+def _run(as_of: datetime, days_later: int = 0) -> Run:
+    """A run, so many times `DAYS_BETWEEN` before the last one."""
+    now = as_of - timedelta(days=DAYS_BETWEEN * days_later)
+    return Run(run_id=RUN_ID, as_of=now, known_at=now, started_at=now)
+
+
 def _replaced(home: Home) -> dict[str, int]:
-    """How many rows of each carried model the last build took away or put in."""
+    """How many rows of each carried model the last build replaced by another, or took away."""
     with duckdb.connect(str(home.warehouse / "work.duckdb"), read_only=True) as work:
-        return dict(
-            work.execute(
-                "select table_name, estimated_size from duckdb_tables() "
-                "where schema_name = 'changed'"
-            ).fetchall()
-        )
+        names = work.execute(
+            "select table_name from duckdb_tables() where schema_name = 'changed'"
+        ).fetchall()
+        return {
+            name: len(
+                work.execute(
+                    f"select * exclude (is_before) from changed.{name} group by all "
+                    "having count(*) <> 2 * count(case when is_before then 1 end)"
+                ).fetchall()
+            )
+            for (name,) in names
+        }
 
 
 def _nodes(home: Home) -> dict[str, dict[str, Any]]:
@@ -173,6 +212,17 @@ def _carried(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
     assert len(found) > 10
     return found
+
+
+def _views_behind(
+    nodes: dict[str, dict[str, Any]], node: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Views that a model reads, itself or through views."""
+    for parent in node["depends_on"]["nodes"]:
+        one = nodes[parent]
+        if one["config"].get("materialized") == "view" and one["name"] != "stg_tieout__run":
+            yield one
+            yield from _views_behind(nodes, one)
 
 
 def _behind_views(nodes: dict[str, dict[str, Any]], node: dict[str, Any]) -> Iterator[str]:

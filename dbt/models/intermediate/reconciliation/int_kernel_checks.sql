@@ -1,47 +1,8 @@
 -- grain: one kernel artifact that another artifact of the kernel contradicts, where no payout item says so already
 {{ config(materialized='view') }}
-with receipt_parties as (
-    select
-        tenant_id,
-        receipt_id,
-        min(party_id) as party_id,
-        {{ sum_cents('amount_cents') }} as linked_cents
-    from {{ ref('int_charge_sources') }}
-    group by tenant_id, receipt_id
-),
-
--- Only receipts with a difference, which are few.
-receipt_checks as (
-    select
-        receipts.tenant_id,
-        receipts.receipt_id,
-        parties.party_id,
-        receipts.currency,
-        coalesce(receipts.settled_at, receipts.created_at) as since_at,
-        receipts.amount_cents as whole_cents,
-        receipts.released_amount_cents + receipts.refunded_amount_cents as parts_cents,
-        receipts.receipt_status,
-        settlements.released_amount_cents as settled_cents,
-        receipts.released_amount_cents as released_cents,
-        parties.linked_cents
-    from {{ ref('stg_kernel__settlement_receipts') }} as receipts
-    left join receipt_parties as parties
-        on
-            receipts.tenant_id = parties.tenant_id
-            and receipts.receipt_id = parties.receipt_id
-    left join {{ ref('stg_kernel__agent_run_settlements') }} as settlements
-        on
-            receipts.tenant_id = settlements.tenant_id
-            and receipts.settlement_id = settlements.settlement_id
-            and receipts.receipt_id = settlements.current_receipt_id
-            and settlements.verdict <> 'mismatch'
-    where
-        receipts.verdict <> 'mismatch'
-        and (
-            receipts.amount_cents <> receipts.released_amount_cents + receipts.refunded_amount_cents
-            or settlements.released_amount_cents <> receipts.released_amount_cents
-            or parties.linked_cents <> receipts.amount_cents
-        )
+with receipt_checks as (
+    select *
+    from {{ ref('int_receipt_checks') }}
 ),
 
 found as (

@@ -1,5 +1,33 @@
 -- grain: one link of a payout whose amount, currency or party is not its source's, or a source that two payouts use up
-{{ config(materialized='view') }}
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'kernel_object_id'],
+    touched_by="""
+        with payouts as (
+            select tenant_id, payout_key from changed.int_expected_payouts
+            union all
+            select tenant_id, payout_key from changed.int_payout_mapping
+            union all
+            select tenant_id, payout_key from changed.int_payout_checks
+        )
+
+        select tenant_id, source_id from changed.stg_kernel__receipt_payout_links
+        union all
+        select tenant_id, source_id
+        from carried.staging.stg_kernel__receipt_payout_links
+        where
+            -- Holds and adjustments are few, so links to them are always looked at.
+            source_type in ('holdback', 'adjustment')
+            or hash(tenant_id, payout_key) in (select hash(tenant_id, payout_key) from payouts)
+        union all
+        select tenant_id, receipt_id from changed.stg_kernel__settlement_receipts
+        union all
+        select tenant_id, 'fee_' || receipt_id from changed.stg_kernel__settlement_receipts
+        union all
+        select tenant_id, receipt_id from changed.int_charge_sources
+    """,
+    narrowed={'stg_kernel__receipt_payout_links': ['tenant_id', 'source_id']},
+) }}
 with links as {{ inlined() }} (
     select
         links.tenant_id,

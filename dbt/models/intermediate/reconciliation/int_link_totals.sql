@@ -1,4 +1,25 @@
 -- grain: one payout key with links: whether its sources are verified and sum to the instruction
+{{ config(
+    materialized='carried',
+    carried_key=['tenant_id', 'payout_key'],
+    touched_by="""
+        select tenant_id, payout_key from changed.stg_kernel__receipt_payout_links
+        union all
+        select tenant_id, payout_key from changed.int_expected_payouts
+        union all
+        select tenant_id, payout_key
+        from carried.staging.stg_kernel__receipt_payout_links
+        where
+            -- Holds and adjustments are few, so links to them are always looked at.
+            source_type in ('holdback', 'adjustment')
+            or hash(tenant_id, source_id) in (
+                select hash(tenant_id, receipt_id) from changed.stg_kernel__settlement_receipts
+                union all
+                select hash(tenant_id, artifact_id) from changed.int_artifact_faults
+            )
+    """,
+    narrowed={'stg_kernel__receipt_payout_links': ['tenant_id', 'payout_key']},
+) }}
 -- A link in another currency adds nothing to the instruction: currencies are never netted.
 with links as (
     select

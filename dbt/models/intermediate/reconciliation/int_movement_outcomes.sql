@@ -32,6 +32,8 @@
         union all
         select movement_id from changed.int_refund_allocations
         union all
+        select movement_id from changed.int_reversal_shares
+        union all
         select movement_id from landing.tieout_erased_movements
         union all
         select movement_id

@@ -1,5 +1,20 @@
 -- grain: one object of an account that says a balance transaction moved it: what it says, and what the balance says
-{{ config(materialized='view') }}
+{{ config(
+    materialized='carried',
+    carried_key=['account_id', 'object_id'],
+    touched_by="""
+        select account_id, object_id from changed.int_rail_objects
+        union all
+        select account_id, object_id from changed.int_movements_linked
+        union all
+        -- Only what the balance does not show depends on the day.
+        select account_id, object_id from carried.intermediate.int_object_movements
+    """,
+    narrowed={
+        'int_rail_objects': ['account_id', 'object_id'],
+        'int_movements_linked': ['account_id', 'object_id'],
+    },
+) }}
 with moved as (
     select
         account_id,

@@ -1,4 +1,5 @@
 -- grain: one movement that takes a transfer back: how much of it undoes what no instruction asked for, oldest first
+{{ config(materialized='carried', carried_key=['movement_id']) }}
 with undone as (
     select
         matches.transfer_id,

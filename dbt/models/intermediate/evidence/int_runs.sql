@@ -5,18 +5,14 @@
     touched_by="""
         select tenant_id, run_id from changed.stg_kernel__settlement_receipts
         union all
-        -- A settlement may have named another run before, and a holdback is named after its own.
+        -- A holdback is named after its own run.
         select settlements.tenant_id, names.run_id
-        from landing.kernel_agent_run_settlements as settlements
+        from changed.stg_kernel__agent_run_settlements as settlements
         cross join lateral (
             select settlements.run_id
             union all
             select left(settlements.run_id, length(settlements.run_id) - 9)
         ) as names
-        where
-            hash(settlements.tenant_id, settlements.settlement_id) in (
-                select hash(tenant_id, settlement_id) from arrived.kernel_agent_run_settlements
-            )
     """,
     narrowed={'stg_kernel__settlement_receipts': ['tenant_id', 'run_id']},
 ) }}

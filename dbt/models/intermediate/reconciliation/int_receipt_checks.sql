@@ -11,7 +11,7 @@
         from carried.staging.stg_kernel__settlement_receipts
         where
             hash(tenant_id, settlement_id) in (
-                select hash(tenant_id, settlement_id) from arrived.kernel_agent_run_settlements
+                select hash(tenant_id, settlement_id) from changed.stg_kernel__agent_run_settlements
             )
     """,
     narrowed={

@@ -1,4 +1,5 @@
 -- grain: one settlement in its latest revision
+{{ carry_landing('kernel', 'agent_run_settlements', key=['tenant_id', 'settlement_id']) }}
 with
 {{ latest_landed('kernel', 'agent_run_settlements', key=['tenant_id', 'settlement_id'], newest_first=['revision', 'updated_at']) }},
 

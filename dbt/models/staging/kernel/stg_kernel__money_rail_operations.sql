@@ -1,4 +1,5 @@
 -- grain: one money rail operation in its latest state
+{{ carry_landing('kernel', 'money_rail_operations', key=['tenant_id', 'provider_id', 'operation_id']) }}
 with
 {{ latest_landed('kernel', 'money_rail_operations', key=['tenant_id', 'provider_id', 'operation_id'], newest_first=['updated_at']) }},
 

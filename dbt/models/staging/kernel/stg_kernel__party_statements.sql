@@ -1,4 +1,5 @@
 -- grain: one party statement of a month
+{{ carry_landing('kernel', 'party_statements', key=['tenant_id', 'artifact_id']) }}
 with
 {{ first_landed('kernel', 'party_statements', key=['tenant_id', 'artifact_id']) }},
 

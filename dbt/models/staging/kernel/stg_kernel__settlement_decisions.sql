@@ -1,4 +1,5 @@
 -- grain: one settlement decision
+{{ carry_landing('kernel', 'settlement_decisions', key=['tenant_id', 'decision_id']) }}
 with
 {{ first_landed('kernel', 'settlement_decisions', key=['tenant_id', 'decision_id']) }},
 

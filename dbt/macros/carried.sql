@@ -4,7 +4,8 @@
     - `touched_by`: a query for the keys whose rows may have changed, over `changed.<model>` (the rows of a carried
       parent that were replaced, before and after), `arrived.<source>_<table>` (landed rows of batches that no build
       has read before), `landing.<source>_<table>` (all of them) and `carried.<schema>.<model>`,
-    - `narrowed`: of which parents it needs only the rows of touched keys, and by which of their columns.
+    - `narrowed`: of which parents it needs only the rows of touched keys, and by which of their columns,
+    - `followed`: of which other parents only what narrowed ones lead to: `{parent: [its columns, narrowed, its columns]}`.
 
     The model's own query knows nothing of this: it stays what analysts read, packets replay and Spark runs. Built
     from nothing, it is run whole. Otherwise it is run over its narrowed parents, and its rows replace those of the
@@ -56,7 +57,7 @@
         union
         select key_hash from (from anew_prints except all from {{ prints }});
       create table {{ changed }} as
-        select *, true as is_before from {{ rows }} where {{ is_touched(key) }}
+        select *, true as is_before from {{ rows_of(rows, is_touched(key)) }}
         union all
         select *, false from anew where {{ is_touched(key) }};
       delete from {{ rows }} where {{ is_touched(key) }};
@@ -69,15 +70,19 @@
         select distinct {{ key_hash(key) }} as key_hash
         from ({{ carried_names(touched_by) }}) as touched ({{ key | join(', ') }});
       create table {{ changed }} as
-        select *, true as is_before
-        from {{ rows }}
-        where {{ is_touched(key) }};
-      delete from {{ rows }}
-        where {{ is_touched(key) }};
+        select *, true as is_before from {{ rows_of(rows, is_touched(key)) }};
+      delete from {{ rows }} where {{ is_touched(key) }};
+      {%- set few = narrowed_parents() -%}
+      {%- for parent in few %}
+      create or replace temp table {{ parent.name }} as {{ parent.rows }};
+      {%- endfor %}
       insert into {{ changed }} select *, false from (
-        {{ narrowed(compiled_code) }}
+        {{ narrowed(compiled_code, few) }}
       );
       insert into {{ rows }} select * exclude (is_before) from {{ changed }} where not is_before
+      {%- for parent in few %};
+      drop table {{ parent.name }}
+      {%- endfor -%}
     {%- endif -%}
   {%- endcall -%}
   {%- if not is_public -%}
@@ -101,20 +106,54 @@
     {{ key_hash(columns) }} in (select key_hash from work.touched.{{ this.identifier }})
 {%- endmacro %}
 
-{#- A model's query, with the rows of touched keys in the place of some of its parents. -#}
-{% macro narrowed(query) -%}
-  {%- set found = namespace(query=query) -%}
+{#- Rows of a table on a condition. Their ids are found first, so that of the rest only the condition's columns are read. -#}
+{% macro rows_of(table, condition) -%}
+    (select * from {{ table }} where rowid in (select rowid from {{ table }} where {{ condition }}))
+{%- endmacro %}
+
+{#- The parents of which a model needs only the rows of touched keys, and those of which it needs only what these lead
+    to: their nodes, the temporary tables that stand for them, and the rows in those. -#}
+{% macro narrowed_parents() -%}
+  {%- set few = [] -%}
   {%- for parent, columns in config.require('narrowed').items() -%}
-    {%- set nodes = (graph.nodes.values() | list + graph.sources.values() | list)
-      | selectattr('unique_id', 'in', ['model.tieout.' ~ parent, 'source.tieout.' ~ parent]) | list -%}
-    {%- set relation = nodes[0].relation_name if nodes else none -%}
-    {%- if relation is none or relation not in found.query -%}
-      {%- do exceptions.raise_compiler_error('got ' ~ parent ~ ' to narrow, expected a parent that the model reads') -%}
-    {%- endif -%}
-    {%- set few -%}
-      (select * from {{ relation }} where {{ is_touched(columns) }})
+    {%- do few.append(only_rows(parent, is_touched(columns))) -%}
+  {%- endfor -%}
+  {%- for parent, (columns, leading, led) in config.get('followed', {}).items() -%}
+    {%- set condition -%}
+      {{ key_hash(columns) }} in (select {{ key_hash(led) }} from few_{{ leading }})
     {%- endset -%}
-    {%- set found.query = found.query | replace(relation, few) -%}
+    {%- do few.append(only_rows(parent, condition)) -%}
+  {%- endfor -%}
+  {{ return(few) }}
+{%- endmacro %}
+
+{% macro only_rows(parent, condition) -%}
+  {%- set names = ['model.tieout.' ~ parent, 'source.tieout.' ~ parent] -%}
+  {%- set node = (graph.nodes.values() | list + graph.sources.values() | list) | selectattr('unique_id', 'in', names) | first -%}
+  {%- if node.resource_type == 'source' -%}
+    {#- Batches without such a row are not read further. -#}
+    {%- set rows -%}
+      (select * from {{ node.relation_name }} where {{ condition }}
+      and batch_id in (select batch_id from {{ node.relation_name }} where {{ condition }}))
+    {%- endset -%}
+  {%- elif node.config.materialized == 'carried' and node.database == 'work' -%}
+    {%- set rows = rows_of('carried.' ~ node.schema ~ '.' ~ node.name, condition) -%}
+  {%- elif node.config.materialized == 'view' -%}
+    {%- set rows = '(select * from ' ~ node.relation_name ~ ' where ' ~ condition ~ ')' -%}
+  {%- else -%}
+    {%- set rows = rows_of(node.relation_name, condition) -%}
+  {%- endif -%}
+  {{ return({'node': node, 'name': 'few_' ~ node.name, 'rows': rows}) }}
+{%- endmacro %}
+
+{#- A model's query over its narrowed parents. -#}
+{% macro narrowed(query, few) -%}
+  {%- set found = namespace(query=query) -%}
+  {%- for parent in few -%}
+    {%- if parent.node.relation_name not in found.query -%}
+      {%- do exceptions.raise_compiler_error('got ' ~ parent.node.name ~ ' to narrow, expected a parent that the model reads') -%}
+    {%- endif -%}
+    {%- set found.query = found.query | replace(parent.node.relation_name, parent.name) -%}
   {%- endfor -%}
   {{ return(found.query) }}
 {%- endmacro %}

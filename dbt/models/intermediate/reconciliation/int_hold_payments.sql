@@ -1,6 +1,9 @@
 -- grain: one verified hold with what its links took off a payout and gave back to one
 -- A hold is taken off its receipt by a negative link and comes back by a positive one or by an adjustment.
-with hold_links as (
+with
+{{ source_payments() }},
+
+hold_links as (
     select
         tenant_id,
         source_id as hold_hash,
@@ -13,7 +16,7 @@ with hold_links as (
         {{ sum_cents('case when instructed_cents > 0 then instructed_cents end') }} as returned_cents,
         {{ sum_cents('case when instructed_cents > 0 then paid_cents end') }} as returned_paid_cents,
         {{ sum_cents('case when instructed_cents > 0 then reversed_cents end') }} as returned_reversed_cents
-    from {{ ref('int_source_payments') }}
+    from of_links
     where source_type = 'holdback'
     group by tenant_id, source_id, currency
 ),

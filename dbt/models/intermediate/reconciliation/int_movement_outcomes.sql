@@ -8,7 +8,7 @@
             union all
             select charge_id from changed.int_collection_positions
             union all
-            select charge_id from changed.stg_kernel__charge_links
+            select charge_id from changed.int_contested_charges
         ),
 
         transfers as (
@@ -49,6 +49,10 @@
         where hash(account_id, object_id) in (select hash(account_id, refund_id) from changed.int_returned_refunds)
     """,
     narrowed={'int_movements_linked': ['movement_id']},
+    followed={
+        'int_charge_owners': [['charge_id'], 'int_movements_linked', ['charge_id']],
+        'int_collection_positions': [['charge_id'], 'int_movements_linked', ['charge_id']],
+    },
 ) }}
 with checks as (
     select

@@ -25,8 +25,79 @@
             )
     """,
     narrowed={'int_transfer_allocations': ['transfer_id']},
+    followed={
+        'stg_kernel__receipt_payout_links': [
+            ['tenant_id', 'payout_key'], 'int_transfer_allocations', ['tenant_id', 'payout_key']
+        ],
+        'int_payout_mapping': [['tenant_id', 'payout_key'], 'int_transfer_allocations', ['tenant_id', 'payout_key']],
+    },
 ) }}
-with transfers as (
+with linked as (
+    select
+        links.tenant_id,
+        links.payout_key,
+        links.source_type,
+        links.source_id,
+        links.amount_cents
+    from {{ ref('stg_kernel__receipt_payout_links') }} as links
+    inner join {{ ref('int_payout_mapping') }} as mapping
+        on
+            links.tenant_id = mapping.tenant_id
+            and links.payout_key = mapping.payout_key
+    where
+        mapping.mapping_level = 'receipt'
+        and links.verdict <> 'mismatch'
+),
+
+entries as (
+    select
+        sources.tenant_id,
+        sources.payout_key,
+        'ledger_entry' as source_type,
+        sources.ledger_entry_id as source_id,
+        sources.owed_cents as amount_cents
+    from {{ ref('int_ledger_sources') }} as sources
+    inner join {{ ref('int_payout_mapping') }} as mapping
+        on
+            sources.tenant_id = mapping.tenant_id
+            and sources.payout_key = mapping.payout_key
+    where mapping.mapping_level = 'ledger'
+),
+
+operations as (
+    select
+        mapping.tenant_id,
+        mapping.payout_key,
+        mapping.mapping_level as source_type,
+        'mop_' || mapping.payout_key as source_id,
+        mapping.gross_cents as amount_cents
+    from {{ ref('int_payout_mapping') }} as mapping
+    where mapping.mapping_level in ('operation', 'none')
+),
+
+recoveries as (
+    select
+        tenant_id,
+        payout_key,
+        'recovery' as source_type,
+        'netted:' || payout_key as source_id,
+        -recovery_cents as amount_cents
+    from {{ ref('int_payout_positions') }}
+    where recovery_cents > 0
+),
+
+-- The sources of a payout at the best level it maps to; they sum to its instruction.
+sources as (
+    select * from linked
+    union all
+    select * from entries
+    union all
+    select * from operations
+    union all
+    select * from recoveries
+),
+
+transfers as (
     select
         tenant_id,
         payout_key,
@@ -48,7 +119,7 @@ whole_shares as (
         sources.source_id,
         sources.amount_cents as allocated_cents
     from transfers
-    inner join {{ ref('int_payout_sources') }} as sources
+    inner join sources
         on
             transfers.tenant_id = sources.tenant_id
             and transfers.payout_key = sources.payout_key
@@ -66,7 +137,7 @@ part_shares as (
         - {{ share_of('sources.amount_cents', 'transfers.before_cents', 'transfers.expected_cents') }} as share_cents,
         sources.amount_cents as source_cents
     from transfers
-    inner join {{ ref('int_payout_sources') }} as sources
+    inner join sources
         on
             transfers.tenant_id = sources.tenant_id
             and transfers.payout_key = sources.payout_key

@@ -62,22 +62,30 @@
     """,
     narrowed={
         'stg_kernel__settlement_receipts': ['tenant_id', "'receipt'", 'receipt_id'],
-        'int_source_payments': [
+        'stg_kernel__receipt_payout_links': [
             'tenant_id',
             "case when source_type = 'adjustment' then 'adjustment' else 'receipt' end",
-            'coalesce(receipt_id, source_id)',
+            'coalesce(' ~ receipt_of('stg_kernel__receipt_payout_links') ~ ', source_id)',
+        ],
+    },
+    followed={
+        'int_charge_sources': [
+            ['tenant_id', 'receipt_id'], 'stg_kernel__settlement_receipts', ['tenant_id', 'receipt_id']
         ],
     },
 ) }}
-with payments as (
+with
+{{ source_payments() }},
+
+payments as (
     select
-        payments.*,
+        of_links.*,
         expected.party_id
-    from {{ ref('int_source_payments') }} as payments
+    from of_links
     left join {{ ref('int_expected_payouts') }} as expected
         on
-            payments.tenant_id = expected.tenant_id
-            and payments.payout_key = expected.payout_key
+            of_links.tenant_id = expected.tenant_id
+            and of_links.payout_key = expected.payout_key
 ),
 
 withheld as (

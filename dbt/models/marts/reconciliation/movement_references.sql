@@ -35,6 +35,11 @@
             )
     """,
     narrowed={'int_movement_outcomes': ['movement_id']},
+    followed={
+        'int_payout_references': [['transfer_id'], 'int_movement_outcomes', ['transfer_id']],
+        'int_charge_sources': [['charge_id'], 'int_movement_outcomes', ['charge_id']],
+        'int_collection_positions': [['charge_id'], 'int_movement_outcomes', ['charge_id']],
+    },
 ) }}
 with required as {{ inlined() }} (
     select *

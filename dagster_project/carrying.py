@@ -22,8 +22,9 @@ from ingest.parquet import sql_path
 
 __all__ = ["FILES", "attach_work", "drop", "keep", "resume"]
 
-# Public tables are carried where readers find them, all others in a file of their own.
-FILES: Final = ("carried.duckdb", "warehouse.duckdb")
+# Public tables are carried where readers find them, all others in a file of their own. Of `work`
+# only the views stay, which the same code makes alike.
+FILES: Final = ("carried.duckdb", "warehouse.duckdb", "work.duckdb")
 _STATE: Final = "carried.json"
 # The batches that the carried tables hold; `register_carried` reads the file too.
 _HELD: Final = "carried_batches.parquet"

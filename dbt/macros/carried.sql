@@ -85,7 +85,7 @@
       {%- endfor -%}
     {%- endif -%}
   {%- endcall -%}
-  {%- if not is_public -%}
+  {%- if not is_public and not var('continued') -%}
     {%- call statement('view', auto_begin=False) -%}
       create view {{ target_relation }} as select * from {{ rows }}
     {%- endcall -%}
@@ -179,7 +179,7 @@
     {%- set asked = graph.nodes.values() | map(attribute='config') | map(attribute='touched_by', default='') | join(' ') -%}
     {%- for node in graph.sources.values() if 'arrived.' ~ node.identifier in asked -%}
       {%- do run_query(
-        "create view work.arrived." ~ node.identifier ~ " as select * from work.landing." ~ node.identifier
+        "create or replace view work.arrived." ~ node.identifier ~ " as select * from work.landing." ~ node.identifier
         ~ " where batch_id in (select batch_id from work.landing.run_arrived "
         ~ "where source = '" ~ node.source_name ~ "' and table_name = '" ~ node.name ~ "')"
       ) -%}
@@ -187,12 +187,20 @@
   {%- endif -%}
 {%- endmacro %}
 
-{#- Of the public tables of the last build, only those that are carried stay. -#}
+{#- Of the tables of the last build, only those that are carried stay; dbt fills the seeds again itself. -#}
 {% macro drop_what_is_new() -%}
   {%- set carried = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'carried')
     | map(attribute='relation_name') | list -%}
-  {%- set listed = "select format('\"{}\".\"{}\".\"{}\"', database_name, schema_name, table_name) from duckdb_tables() where database_name = 'warehouse'" -%}
-  {%- for row in run_query(listed).rows if row[0] not in carried -%}
-    {%- do run_query('drop table ' ~ row[0]) -%}
+  {%- for database in ['warehouse', 'work'] -%}
+    {%- set listed -%}
+      select format('"{}"."{}"."{}"', database_name, schema_name, table_name)
+      from duckdb_tables()
+      where database_name = '{{ database }}' and schema_name not in ('landing', 'seeds')
+    {%- endset -%}
+    {%- set dropped = ['begin'] -%}
+    {%- for row in run_query(listed).rows if row[0] not in carried -%}
+      {%- do dropped.append('drop table ' ~ row[0]) -%}
+    {%- endfor -%}
+    {%- do run_query((dropped + ['commit']) | join('; ')) -%}
   {%- endfor -%}
 {%- endmacro %}

@@ -20,7 +20,10 @@
 
 {% macro made_once(kind) %}
   {%- set target_relation = this.incorporate(type=kind) -%}
-  {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+  {#- Acts are built into what is there; a build that goes on has dropped what is made anew. -#}
+  {%- if not var('continued') -%}
+    {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+  {%- endif -%}
   {%- call statement('main', auto_begin=False) -%}
     create {{ kind }} {{ target_relation }}{{ ' using parquet' if kind == 'table' and target.type == 'spark' }} as (
       {{ compiled_code }}

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,7 +180,7 @@ def build(
             result = _invoke(home, arguments, manifest=project, on_node=on_node)
     built = _told(result)
     if standing:
-        built = BuildResult((*built.nodes, *_standing(project)))
+        built = _with_standing(built, project)
     if on_spark and not built.failed:
         spark_target.load(home, project)
         views = _told(_invoke(home, ["run", "--select", VIEWS, *variables], manifest=project))
@@ -287,19 +288,25 @@ def _told(result: Any) -> BuildResult:
     return BuildResult(tuple(_node(entry) for entry in result.results))
 
 
-def _standing(project: Any) -> Iterator[NodeResult]:
-    """What a build that goes on leaves as the last one made it."""
-    for node in project.nodes.values():
-        if node.resource_type == "model" and node.config.materialized == "view":
-            yield NodeResult(
-                unique_id=str(node.unique_id),
-                resource_type=str(node.resource_type),
-                name=str(node.name),
-                status="success",
-                seconds=0.0,
-                failures=0,
-                message="as the last build made it",
-            )
+def _with_standing(built: BuildResult, project: Any) -> BuildResult:
+    """Adds the views that stand as the last build made them, each before whatever reads it."""
+    reads = {node.unique_id: node.depends_on_nodes for node in project.nodes.values()}
+    order = {name: place for place, name in enumerate(TopologicalSorter(reads).static_order())}
+    views = (
+        NodeResult(
+            unique_id=str(node.unique_id),
+            resource_type=str(node.resource_type),
+            name=str(node.name),
+            status="success",
+            seconds=0.0,
+            failures=0,
+            message="stands as the last build made it",
+        )
+        for node in project.nodes.values()
+        if node.resource_type == "model" and node.config.materialized == "view"
+    )
+    nodes = (*built.nodes, *views)
+    return BuildResult(tuple(sorted(nodes, key=lambda node: order[node.unique_id])))
 
 
 def _node(entry: Any) -> NodeResult:

@@ -21,7 +21,7 @@
 {% macro made_once(kind) %}
   {%- set target_relation = this.incorporate(type=kind) -%}
   {#- Acts are built into what is there; a build that goes on has dropped what is made anew. -#}
-  {%- if not var('continued') -%}
+  {%- if not var('continued', false) -%}
     {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
   {%- endif -%}
   {%- call statement('main', auto_begin=False) -%}

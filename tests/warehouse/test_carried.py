@@ -63,9 +63,15 @@ def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
 ) -> None:
     carried, anew = _cut_twice(scenarios.home, tmp_path, seed=1)
     for parts in range(1, PARTS + 1):
-        _build(carried, _run(ANCHOR, PARTS - parts), parts)
-    _build(anew, _run(ANCHOR), PARTS, carried=False)
+        gone_on = _build(carried, _run(ANCHOR, PARTS - parts), parts)
+    whole = _build(anew, _run(ANCHOR), PARTS, carried=False)
     assert different_tables(carried, anew) == {}
+    told = [sorted((node.unique_id, node.status) for node in one.nodes) for one in (gone_on, whole)]
+    assert told[0] == told[1], "each model and test is told of, as after a build from nothing"
+    assert "work.changed.int_runs" in _compiled_test(carried, "row_rules_int_runs")
+    assert "work.changed" not in _compiled_test(carried, "row_rules_source_positions"), (
+        "its rows are replaced by settlement, so two of one key could meet unseen"
+    )
 
     _build(carried, _run(ANCHOR), PARTS)
     assert _replaced(carried) == dict.fromkeys(_carried(_nodes(carried)), 0), "nothing arrived"
@@ -171,9 +177,17 @@ def _cut_twice(home: Home, folder: Path, seed: int) -> tuple[Home, Home]:
     return homes
 
 
-def _build(home: Home, run: Run, parts: int, *, carried: bool = True) -> None:
+def _build(home: Home, run: Run, parts: int, *, carried: bool = True) -> building.BuildResult:
     _pinned(home, parts)
-    building.build(home, run, carried=carried).require_good()
+    result = building.build(home, run, carried=carried)
+    result.require_good()
+    return result
+
+
+def _compiled_test(home: Home, name: str) -> str:
+    """The SQL of the one test whose name begins so, as the last build ran it."""
+    (path,) = home.dbt_target.glob(f"compiled/**/{name}_*.sql")
+    return path.read_text(encoding="utf-8")
 
 
 def _run(as_of: datetime, days_later: int = 0) -> Run:

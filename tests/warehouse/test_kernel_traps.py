@@ -228,9 +228,9 @@ def test_the_finance_pack_ties_out_with_the_numbers_of_the_reference(
         by_name["entry_sets_equal"]["right_cents"],
     ) == (3, 3)
     assert by_name["balance_delta_is_zero"]["left_cents"] == 0
-    (sources,) = [
+    (mapping,) = [
         row
-        for row in real.rows("work.intermediate.int_payout_sources", tenant_id="tenant_default")
-        if row["amount_cents"]
+        for row in real.rows("work.intermediate.int_payout_mapping", tenant_id="tenant_default")
+        if row["gross_cents"]
     ]
-    assert (sources["source_type"], sources["amount_cents"]) == ("ledger_entry", 8_463)
+    assert (mapping["kernel_reference_type"], mapping["gross_cents"]) == ("ledger_entry", 8_463)

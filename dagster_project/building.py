@@ -155,6 +155,7 @@ def build(
     whole = not (acts or models or on_spark)
     # Read before the build: who edits a model meanwhile must not have its old rows believed.
     code = _fingerprint(dbt_folder())
+    kept = acts and carrying.is_kept(home)
     if whole and carried:
         parameters["continued"] = carrying.resume(home, pins, code)
     elif not acts:
@@ -170,9 +171,9 @@ def build(
         # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
         # dropping them and living with their holes costs a sixth of a build.
         if not acts:
-            kept = carrying.FILES if parameters["continued"] else ()
+            stay = carrying.FILES if parameters["continued"] else ()
             for file in home.warehouse.glob("*.duckdb*"):
-                if not file.name.startswith(kept):
+                if not file.name.startswith(stay):
                     file.unlink()
         if on_spark:
             result = _invoke(home, arguments, target=SPARK, on_node=on_node)
@@ -187,6 +188,8 @@ def build(
         return views if views.failed else built
     if whole and not built.failed:
         carrying.keep(home, pins, code)
+    if kept and not built.failed:
+        carrying.stamp(home)
     return built
 
 

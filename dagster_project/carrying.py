@@ -5,8 +5,9 @@ hold. Does not belong here: which rows a batch touches (the models say that) or 
 replaced (`dbt/macros/carried.sql`).
 
 Carried tables are never believed on half a proof. They are dropped, and built from nothing, unless
-the last build ended well, was of the same code and engine, and read no batch that this run does not
-see: a cut-off in the past, an erasure, a killed build or a new release each starts anew.
+the last build ended well, was of the same code and engine, read no batch that this run does not
+see, and nobody wrote to its files since: a cut-off in the past, an erasure, a killed build, a new
+release or a table that a person corrected by hand each starts anew.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import duckdb
 from dagster_project.home import Home, read_state, write_state
 from ingest.parquet import sql_path
 
-__all__ = ["FILES", "attach_work", "drop", "keep", "resume"]
+__all__ = ["FILES", "attach_work", "drop", "is_kept", "keep", "resume", "stamp"]
 
 # Public tables are carried where readers find them, all others in a file of their own. Of `work`
 # only the views stay, which the same code makes alike.
@@ -44,10 +45,10 @@ def resume(home: Home, pins: str, code: Mapping[str, Any]) -> bool:
         code: What tells one state of the dbt project from another.
     """
     state = read_state(home.warehouse / _STATE)
+    kept = is_kept(home)
     (home.warehouse / _STATE).unlink(missing_ok=True)
     held = home.warehouse / _HELD
-    files = [home.warehouse / name for name in FILES]
-    if state == _identity(code) and all(file.exists() for file in files) and held.exists():
+    if kept and state["build"] == _identity(code) and held.exists():
         unseen = f"{_BATCHES.format(sql_path(held))} except {_BATCHES.format(pins)}"
         with duckdb.connect() as database:
             if not database.execute(unseen).fetchall():
@@ -61,7 +62,19 @@ def keep(home: Home, pins: str, code: Mapping[str, Any]) -> None:
     held = sql_path(home.warehouse / _HELD)
     with duckdb.connect() as database:
         database.execute(f"copy ({_BATCHES.format(pins)}) to {held} (format parquet)")
-    write_state(home.warehouse / _STATE, _identity(code))
+    write_state(home.warehouse / _STATE, {"build": _identity(code), "files": _stamps(home)})
+
+
+def is_kept(home: Home) -> bool:
+    """Whether the files of the last build are as it, or the acts of its run, left them."""
+    state = read_state(home.warehouse / _STATE)
+    return bool(state) and state.get("files") == _stamps(home)
+
+
+def stamp(home: Home) -> None:
+    """Says that the files are good as they are now: acts were written into what was kept."""
+    path = home.warehouse / _STATE
+    write_state(path, {**read_state(path), "files": _stamps(home)})
 
 
 def attach_work(database: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
@@ -85,3 +98,10 @@ def drop(home: Home) -> None:
 
 def _identity(code: Mapping[str, Any]) -> dict[str, Any]:
     return {"code": dict(code), "engine": duckdb.__version__}
+
+
+def _stamps(home: Home) -> dict[str, list[int]]:
+    """Size and time of each file that is there."""
+    found = {name: home.warehouse / name for name in FILES}
+    stats = {name: path.stat() for name, path in found.items() if path.exists()}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}

@@ -135,8 +135,9 @@ def test_other_code_starts_anew(tmp_path: Path) -> None:
 
 def test_another_engine_starts_anew(tmp_path: Path) -> None:
     home = _kept(tmp_path, 2)
-    state = home.warehouse / "carried.json"
-    write_state(state, read_state(state) | {"engine": "0.0.1"})
+    path = home.warehouse / "carried.json"
+    state = read_state(path)
+    write_state(path, state | {"build": state["build"] | {"engine": "0.0.1"}})
     assert not carrying.resume(home, _pinned(home, 2), CODE)
 
 
@@ -146,6 +147,22 @@ def test_a_build_that_died_leaves_nothing_to_go_on_from(tmp_path: Path) -> None:
     assert not carrying.resume(home, _pinned(home, 2), CODE), (
         "nobody said that the first build ended well"
     )
+
+
+@pytest.mark.parametrize("file", carrying.FILES)
+def test_tables_that_somebody_wrote_to_start_anew(tmp_path: Path, file: str) -> None:
+    home = _kept(tmp_path, 2)
+    (home.warehouse / file).write_bytes(b"corrected")
+    assert not carrying.resume(home, _pinned(home, 2), CODE)
+
+
+def test_acts_that_are_written_into_kept_files_leave_them_kept(tmp_path: Path) -> None:
+    home = _kept(tmp_path, 2)
+    assert carrying.is_kept(home)
+    (home.warehouse / "warehouse.duckdb").write_bytes(b"acts")
+    assert not carrying.is_kept(home)
+    carrying.stamp(home)
+    assert carrying.resume(home, _pinned(home, 2), CODE)
 
 
 @pytest.mark.parametrize("file", carrying.FILES)

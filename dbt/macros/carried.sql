@@ -201,6 +201,7 @@
     {%- for row in run_query(listed).rows if row[0] not in carried -%}
       {%- do dropped.append('drop table ' ~ row[0]) -%}
     {%- endfor -%}
-    {%- do run_query((dropped + ['commit']) | join('; ')) -%}
+    {#- After a checkpoint, what is made anew takes the place of what it replaces. -#}
+    {%- do run_query((dropped + ['commit', 'checkpoint ' ~ database]) | join('; ')) -%}
   {%- endfor -%}
 {%- endmacro %}

@@ -76,6 +76,8 @@ def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
     _build(carried, _run(ANCHOR), PARTS)
     assert _replaced(carried) == dict.fromkeys(_carried(_nodes(carried)), 0), "nothing arrived"
     assert different_tables(carried, anew) == {}
+    sizes = [(home.warehouse / "warehouse.duckdb").stat().st_size for home in (carried, anew)]
+    assert sizes[0] < 1.3 * sizes[1], "what was dropped left no holes in what is published"
 
 
 @pytest.mark.slow

@@ -168,8 +168,8 @@ def build(
     arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", *variables]
     project = parsed_project(parsed_by or home)
     with spark_target.session(home) if on_spark else contextlib.nullcontext():
-        # New files: nothing of an earlier run can be read by mistake, and moving its tables aside,
-        # dropping them and living with their holes costs a sixth of a build.
+        # New files, where none is carried on: nothing of an earlier run can be read by mistake, and
+        # moving its tables aside and dropping them costs a sixth of a build.
         if not acts:
             stay = carrying.FILES if parameters["continued"] else ()
             for file in home.warehouse.glob("*.duckdb*"):

@@ -66,4 +66,6 @@ def _require_same(home: Home, run: Run, folder: Path) -> None:
     twin = prepare_home(folder / "twin")
     shutil.copytree(home.root / "landing", twin.root / "landing", dirs_exist_ok=True)
     building.build(twin, run, target="spark").require_good()
-    assert different_tables(home, twin) == {}
+    # Spark carries nothing to the next build, so it leaves no hashes of rows for one.
+    different = different_tables(home, twin)
+    assert {name for name in different if not name.startswith("prints.")} == set()

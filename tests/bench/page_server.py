@@ -163,7 +163,8 @@ def page_server(
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
+            # Not `terminate`: what runs in the background of a shell passes on that it is ignored.
+            process.kill()
 
 
 if __name__ == "__main__":

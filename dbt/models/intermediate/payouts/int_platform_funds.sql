@@ -11,7 +11,9 @@ with readings as (
                 balances.taken_at desc nulls last,
                 -- `after` a pull is later than `before` it.
                 balances.snapshot asc nulls last,
-                balances.account_id asc nulls last
+                balances.account_id asc nulls last,
+                -- Of two readings of one moment the smaller funds.
+                balances.amount_cents asc nulls last
         ) as newest_rank
     from {{ ref('stg_stripe__balances') }} as balances
     inner join {{ ref('stg_tieout__run') }} as run

@@ -128,8 +128,7 @@
 {%- endmacro %}
 
 {% macro only_rows(parent, condition) -%}
-  {%- set names = ['model.tieout.' ~ parent, 'source.tieout.' ~ parent] -%}
-  {%- set node = (graph.nodes.values() | list + graph.sources.values() | list) | selectattr('unique_id', 'in', names) | first -%}
+  {%- set node = graph.nodes.get('model.tieout.' ~ parent) or graph.sources['source.tieout.' ~ parent] -%}
   {%- if node.resource_type == 'source' -%}
     {#- Batches without such a row are not read further. -#}
     {%- set rows -%}

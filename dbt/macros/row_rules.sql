@@ -54,11 +54,10 @@
 {#- Of a carried table that goes on: the rows that are new in it. The others passed when they were. Rows of one key of
     the test are replaced together, so that two of them cannot meet unseen. -#}
 {% macro what_is_new(model, key) -%}
-  {%- for node in (graph.nodes.values() if execute and var('continued') else []) if node.relation_name == model | string -%}
-    {%- set carried_key = node.config.get('carried_key') or [none] -%}
-    {%- if carried_key | reject('in', key) | list | length == 0 -%}
-      {{ return('(select * from work.changed.' ~ node.name ~ ' where not is_before) as tested') }}
-    {%- endif -%}
-  {%- endfor -%}
+  {%- set node = graph.nodes.get('model.tieout.' ~ model.identifier) if execute and var('continued') -%}
+  {%- set carried_key = node.config.get('carried_key') if node -%}
+  {%- if carried_key and carried_key | reject('in', key) | list | length == 0 -%}
+    {{ return('(select * from work.changed.' ~ node.name ~ ' where not is_before) as tested') }}
+  {%- endif -%}
   {{ return(model) }}
 {%- endmacro %}

@@ -101,7 +101,7 @@ def test_whatever_a_carried_model_reads_can_touch_it(scenarios: Built) -> None:
         asked = node["config"].get("touched_by")
         if asked is None:
             continue
-        read = {_table(nodes[parent]) for parent in _behind_views(nodes, node)}
+        read = {_table(one) for one in _reads(nodes, node) if not _is_view(one)}
         named = set(re.findall(r"\b(?:changed|arrived|landing)\.(\w+)", asked))
         assert read - named == UNTOUCHING.get(name, set()), name
 
@@ -113,7 +113,8 @@ def test_what_says_which_keys_are_touched_knows_no_cut_off(scenarios: Built) -> 
     for name, node in _carried(nodes).items():
         if node["config"].get("touched_by") is None:
             continue
-        for one in (node, *_views_behind(nodes, node)):
+        views = filter(_is_view, _reads(nodes, node))
+        for one in (node, *views):
             if re.search(r"as_of|known_at", one["raw_code"]):
                 moved.add(name)
     assert moved == OF_THE_DAY
@@ -209,9 +210,9 @@ def _compiled_test(home: Home, name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _run(as_of: datetime, days_later: int = 0) -> Run:
-    """A run, so many times `DAYS_BETWEEN` before the last one."""
-    now = as_of - timedelta(days=DAYS_BETWEEN * days_later)
+def _run(last: datetime, steps_before: int = 0) -> Run:
+    """A run so many times `DAYS_BETWEEN` before the last one."""
+    now = last - timedelta(days=DAYS_BETWEEN * steps_before)
     return Run(run_id=RUN_ID, as_of=now, known_at=now, started_at=now)
 
 
@@ -247,30 +248,21 @@ def _carried(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _views_behind(
-    nodes: dict[str, dict[str, Any]], node: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Views that a model reads, itself or through views."""
-    for parent in node["depends_on"]["nodes"]:
-        one = nodes[parent]
-        if one["config"].get("materialized") == "view" and one["name"] != "stg_tieout__run":
-            yield one
-            yield from _views_behind(nodes, one)
-
-
-def _behind_views(nodes: dict[str, dict[str, Any]], node: dict[str, Any]) -> Iterator[str]:
-    """Tables and landed tables that a model reads, itself or through views."""
+def _reads(nodes: dict[str, dict[str, Any]], node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a model reads, itself or through views: those views, tables and landed tables."""
     for parent in node["depends_on"]["nodes"]:
         one = nodes[parent]
         if one["resource_type"] == "seed" or one["name"] == "stg_tieout__run":
             continue  # Another seed is other code.
-        if one["resource_type"] == "source":
-            if one["source_name"] != "run":
-                yield parent
-        elif one["config"]["materialized"] == "view":
-            yield from _behind_views(nodes, one)
-        else:
-            yield parent
+        if one["resource_type"] == "source" and one["source_name"] == "run":
+            continue
+        yield one
+        if _is_view(one):
+            yield from _reads(nodes, one)
+
+
+def _is_view(node: dict[str, Any]) -> bool:
+    return bool(node["config"].get("materialized") == "view")
 
 
 def _table(node: dict[str, Any]) -> str:

@@ -233,4 +233,9 @@ def test_the_finance_pack_ties_out_with_the_numbers_of_the_reference(
         for row in real.rows("work.intermediate.int_payout_mapping", tenant_id="tenant_default")
         if row["gross_cents"]
     ]
-    assert (mapping["kernel_reference_type"], mapping["gross_cents"]) == ("ledger_entry", 8_463)
+    (entry,) = [
+        row
+        for row in real.rows("work.intermediate.int_ledger_sources", tenant_id="tenant_default")
+        if row["owed_cents"]
+    ]
+    assert (mapping["kernel_reference_type"], entry["owed_cents"]) == ("ledger_entry", 8_463)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.gates.landed import PLANTS, World, build, read
-from tests.gates.rail_side import add_platform
+from tests.gates.rail_side import add_balances, add_platform
 
 AVAILABLE = {"USD": 900_000_000, "EUR": 20_000}
 
@@ -63,7 +63,9 @@ class Warehouse:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The warehouse built once over the tenants of every collected module."""
     world = World()
+    add_balances(world, {"EUR": AVAILABLE["EUR"] + 1_000_000})
     add_platform(world, available=AVAILABLE)
+    add_balances(world, {"EUR": AVAILABLE["EUR"] + 1_000_000})
     for plant in PLANTS:
         plant(world)
     return Warehouse(build(tmp_path_factory.mktemp("gates") / "home", world))

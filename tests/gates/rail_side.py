@@ -12,12 +12,13 @@ from typing import Any
 
 from tests.gates.landed import AS_OF, PLATFORM, World
 
-__all__ = ["RailSide", "add_platform"]
+__all__ = ["RailSide", "add_balances", "add_platform"]
+
+READ_AT = AS_OF - timedelta(minutes=8)
 
 
 def add_platform(world: World, *, available: Mapping[str, int]) -> None:
     """What was read of the platform: complete, minutes ago, with the given available balance."""
-    read_at = AS_OF - timedelta(minutes=8)
     world.own(
         "coverage",
         source="stripe",
@@ -25,12 +26,17 @@ def add_platform(world: World, *, available: Mapping[str, int]) -> None:
         is_platform=True,
         endpoint="balances",
         status="complete",
-        started_at=read_at,
-        finished_at=read_at,
+        started_at=READ_AT,
+        finished_at=READ_AT,
         slice_from=AS_OF - timedelta(days=365),
-        slice_to=read_at,
+        slice_to=READ_AT,
         pull_id="pull_1",
     )
+    add_balances(world, available)
+
+
+def add_balances(world: World, available: Mapping[str, int]) -> None:
+    """One reading of what the platform has available, always of the same moment."""
     for currency, amount in available.items():
         world.rail(
             "balances",
@@ -39,7 +45,7 @@ def add_platform(world: World, *, available: Mapping[str, int]) -> None:
             currency=currency.lower(),
             bucket="available",
             amount=amount,
-            taken_at=read_at,
+            taken_at=READ_AT,
             livemode=False,
         )
 

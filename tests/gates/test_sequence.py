@@ -116,6 +116,10 @@ def test_funds_run_over_all_tenants_and_nothing_slips_past_a_refusal(warehouse: 
     assert warehouse.held("t_f3") == {"UNFUNDED_PAYOUT"}
 
 
+def test_of_balances_read_at_one_moment_the_smallest_funds(warehouse: Warehouse) -> None:
+    assert warehouse.condition("t_f2", "UNFUNDED_PAYOUT")["threshold"] == str(AVAILABLE["EUR"])
+
+
 def test_a_decision_carries_what_the_day_had_committed_before_it(warehouse: Warehouse) -> None:
     assert warehouse.gate("t_day_provider")["day_committed_cents"] == 1
     spent = warehouse.gate("t_day_spent")

@@ -7,23 +7,21 @@ carried. Does not belong here: what the rows must be; the scenarios and the muta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from dagster_project import building, carrying
 from dagster_project.home import Home, prepare_home, read_state, write_state
-from dagster_project.manifest import Manifest
 from dagster_project.runs import Run
 from ingest.parquet import sql_path
 from tests.bench.big_world import pin
 from tests.mutation import harness
 from tests.warehouse.comparing import different_tables
 from tests.warehouse.conftest import ANCHOR, Built
+from tests.warehouse.copied import Node, is_view, nodes_of, read_by, table_of
 from tests.warehouse.pieces import PARTS, cut
 
 RUN_ID = "parts"
@@ -74,7 +72,7 @@ def test_scenarios_that_arrive_in_parts_end_as_if_built_from_nothing(
     )
 
     _build(carried, _run(ANCHOR), PARTS)
-    assert _replaced(carried) == dict.fromkeys(_carried(_nodes(carried)), 0), "nothing arrived"
+    assert _replaced(carried) == dict.fromkeys(_carried(nodes_of(carried)), 0), "nothing arrived"
     assert different_tables(carried, anew) == {}
     sizes = [(home.warehouse / "warehouse.duckdb").stat().st_size for home in (carried, anew)]
     assert sizes[0] < 1.3 * sizes[1], "what was dropped left no holes in what is published"
@@ -96,24 +94,24 @@ def test_mutations_that_arrive_in_parts_are_as_if_built_from_nothing_after_each(
 
 def test_whatever_a_carried_model_reads_can_touch_it(scenarios: Built) -> None:
     """A parent that is added to a model and not to its `touched_by` would leave stale rows."""
-    nodes = _nodes(scenarios.home)
+    nodes = nodes_of(scenarios.home)
     for name, node in _carried(nodes).items():
         asked = node["config"].get("touched_by")
         if asked is None:
             continue
-        read = {_table(one) for one in _reads(nodes, node) if not _is_view(one)}
+        read = {table_of(one) for one in read_by(nodes, node) if not is_view(one)}
         named = set(re.findall(r"\b(?:changed|arrived|landing)\.(\w+)", asked))
         assert read - named == UNTOUCHING.get(name, set()), name
 
 
 def test_what_says_which_keys_are_touched_knows_no_cut_off(scenarios: Built) -> None:
     """What a cut-off moves is computed whole and compared, or it is touched each time."""
-    nodes = _nodes(scenarios.home)
+    nodes = nodes_of(scenarios.home)
     moved = set()
     for name, node in _carried(nodes).items():
         if node["config"].get("touched_by") is None:
             continue
-        views = filter(_is_view, _reads(nodes, node))
+        views = filter(is_view, read_by(nodes, node))
         for one in (node, *views):
             if re.search(r"as_of|known_at", one["raw_code"]):
                 moved.add(name)
@@ -233,12 +231,7 @@ def _replaced(home: Home) -> dict[str, int]:
         }
 
 
-def _nodes(home: Home) -> dict[str, dict[str, Any]]:
-    content = Manifest.load(home).content
-    return {**content["nodes"], **content["sources"]}
-
-
-def _carried(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _carried(nodes: dict[str, Node]) -> dict[str, Node]:
     found = {
         node["name"]: node
         for node in nodes.values()
@@ -246,24 +239,3 @@ def _carried(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
     assert len(found) > 10
     return found
-
-
-def _reads(nodes: dict[str, dict[str, Any]], node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a model reads, itself or through views: those views, tables and landed tables."""
-    for parent in node["depends_on"]["nodes"]:
-        one = nodes[parent]
-        if one["resource_type"] == "seed" or one["name"] == "stg_tieout__run":
-            continue  # Another seed is other code.
-        if one["resource_type"] == "source" and one["source_name"] == "run":
-            continue
-        yield one
-        if _is_view(one):
-            yield from _reads(nodes, one)
-
-
-def _is_view(node: dict[str, Any]) -> bool:
-    return bool(node["config"].get("materialized") == "view")
-
-
-def _table(node: dict[str, Any]) -> str:
-    return str(node["identifier"] if node["resource_type"] == "source" else node["name"])

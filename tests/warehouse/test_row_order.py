@@ -9,20 +9,18 @@ a gate would then open or stay shut by chance, and no replay would give the same
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from dagster_project import building
 from dagster_project.home import Home, prepare_home
-from dagster_project.manifest import Manifest
 from dagster_project.runs import Run
 from tests.bench.big_world import pin
 from tests.mutation import harness
 from tests.warehouse.comparing import FILES
 from tests.warehouse.conftest import ANCHOR, Built
+from tests.warehouse.copied import Copied, copied
 from tests.warehouse.pieces import PARTS, cut
 
 RUN_ID = "shuffled"
@@ -31,7 +29,8 @@ RUN = Run(run_id=RUN_ID, as_of=ANCHOR, known_at=ANCHOR, started_at=ANCHOR)
 
 def test_scenarios_are_the_same_in_any_order_of_rows(scenarios: Built, tmp_path: Path) -> None:
     home = _cut(scenarios.home, tmp_path / "cut", seed=1)
-    assert _differ(home, tmp_path / "copy", seed=1) == []
+    with copied(home) as warehouse:
+        assert _differ(warehouse, seed=1) == []
 
 
 @pytest.mark.slow
@@ -39,7 +38,8 @@ def test_scenarios_are_the_same_in_any_order_of_rows(scenarios: Built, tmp_path:
 def test_mutations_are_the_same_in_any_order_of_rows(tmp_path: Path, seed: int) -> None:
     assert harness.run(tmp_path / "mutations", random_worlds=20).failures == []
     home = _cut(prepare_home(tmp_path / "mutations"), tmp_path / "cut", seed)
-    assert _differ(home, tmp_path / "copy", seed) == []
+    with copied(home) as warehouse:
+        assert _differ(warehouse, seed) == []
 
 
 def _cut(source: Home, root: Path, seed: int) -> Home:
@@ -51,66 +51,37 @@ def _cut(source: Home, root: Path, seed: int) -> Home:
     return home
 
 
-def _differ(home: Home, copy: Path, seed: int) -> list[str]:
+def _differ(warehouse: Copied, seed: int) -> list[str]:
     """The models that come out another way when the rows they read lie in another order."""
-    shutil.copytree(home.warehouse, copy)
-    nodes = Manifest.load(home).content["nodes"].values()
-    with duckdb.connect() as database:
-        # One thread writes rows in the order in which they are sorted.
-        database.execute("set threads = 1")
-        for file in FILES:
-            database.execute(f"attach '{copy}/{file}.duckdb' as {file}")
-        _shuffle(database, seed)
-        models = [
-            node
-            for node in nodes
-            if node["resource_type"] == "model" and node["config"]["materialized"] != "view"
-        ]
-        differ = [
-            node["name"]
-            for node in models
-            if not _is_same(database, node["relation_name"], _compiled(home, node["name"]))
-        ]
-        assert len(models) > 100
-        assert not _is_same(
-            database,
-            "(select list(payout_key order by payout_key) from warehouse.main.payout_gates)",
-            "select list(payout_key) from warehouse.main.payout_gates",
-        ), "rows lie in another order, so a model to which that matters is noticed"
-    return differ
-
-
-def _shuffle(database: duckdb.DuckDBPyConnection, seed: int) -> None:
-    """Lays the rows of every table in another order, landed ones included."""
-    tables, landed = (
-        database.execute(
-            f"select database_name || '.' || schema_name || '.' || {kind}_name "
-            f"from duckdb_{kind}s() where {chosen}"
-        ).fetchall()
-        for kind, chosen in (
-            ("table", f"database_name in {FILES}"),
-            ("view", "schema_name = 'landing'"),
-        )
+    tables = warehouse.rows(
+        "select database_name || '.' || schema_name || '.' || table_name "
+        f"from duckdb_tables() where database_name in {FILES}"
     )
-    for (name,) in landed:
-        database.execute(f"create temp table landed as select * from {name}")
-        database.execute(f"drop view {name}; create table {name} as from landed; drop table landed")
-    for (name,) in (*tables, *landed):
-        database.execute(
+    for (name,) in tables:
+        warehouse.execute(
             f"create or replace table {name} as select * from {name} order by hash(rowid, {seed})"
         )
+    models = [
+        node
+        for node in warehouse.nodes.values()
+        if node["resource_type"] == "model" and node["config"]["materialized"] != "view"
+    ]
+    assert len(models) > 100
+    assert not _is_same(
+        warehouse,
+        "(select list(payout_key order by payout_key) from warehouse.main.payout_gates)",
+        "select list(payout_key) from warehouse.main.payout_gates",
+    ), "rows lie in another order, so a model to which that matters is noticed"
+    return [
+        node["name"]
+        for node in models
+        if not _is_same(warehouse, warehouse.relation(node), warehouse.compiled(node["name"]))
+    ]
 
 
-def _compiled(home: Home, name: str) -> str:
-    """The SQL of one model, as the build ran it."""
-    (path,) = home.dbt_target.glob(f"compiled/**/models/**/{name}.sql")
-    return path.read_text(encoding="utf-8")
-
-
-def _is_same(database: duckdb.DuckDBPyConnection, relation: str, query: str) -> bool:
-    database.execute(f"create or replace temp table anew as {query}")
-    one_way, other_way = (
-        database.execute(f"select exists (from {left} except all from {right})").fetchone()
+def _is_same(warehouse: Copied, relation: str, query: str) -> bool:
+    warehouse.execute(f"create or replace temp table anew as {query}")
+    return not any(
+        warehouse.rows(f"from {left} except all from {right} limit 1")
         for left, right in ((relation, "anew"), ("anew", relation))
     )
-    return one_way == other_way == (False,)

@@ -43,6 +43,26 @@ def refund_object_lost(money: Money) -> list[Expected]:
 
 
 @kind
+def bank_payout_object_lost(money: Money) -> list[Expected]:
+    """A payout to the bank is not listed; its movement says that the money left."""
+    swept = money.clean.swept
+    money.tables.drop("stripe/payouts", id=swept["id"])
+    money.tables.drop("stripe/payout_members", payout_id=swept["id"])
+    party = money.clean.paid.party.party_id
+    return [Expected("REFERENCE_MISSING", -swept["amount"], rail=swept["id"], party=party)]
+
+
+@kind
+def top_up_object_lost(money: Money) -> list[Expected]:
+    """The platform's balance was raised by a top-up that is not listed."""
+    booked = money.transaction(money.clean.plain.charge_id)
+    kept = {"type": "topup", "reporting_category": "topup", "amount": 5_000, "fee": 0, "net": 5_000}
+    ids = {"id": f"{booked['id']}_raised", "source": f"tu_{booked['id']}"}
+    money.tables.copy("stripe/balance_transactions", booked, **ids, **kept)
+    return [Expected("REFERENCE_MISSING", -5_000, rail=ids["source"], tenant="_platform")]
+
+
+@kind
 def transfer_movement_of_other_category(money: Money) -> list[Expected]:
     """A transfer's movement says that it was a charge: it moved, but not as that transfer."""
     paid = money.clean.paid

@@ -120,13 +120,18 @@ with checks as (
 
     union all
 
-    -- The balance names a charge that the rail does not list: a link explains the money, nothing the charge.
+    -- The balance names an object that the rail does not list: a link explains the money of a charge, nothing the charge,
+    -- and what went to a bank or came from one has nothing but its object to equal.
     select
         account_id,
         'object' as check_kind,
-        charge_id as object_id,
-        'charge' as object_type,
-        charge_id,
+        object_id,
+        case
+            when min(movement_type) = 'collection' then 'charge'
+            when min(movement_type) in ('topup', 'topup_reversal') then 'topup'
+            else 'payout'
+        end as object_type,
+        min(charge_id) as charge_id,
         cast(null as {{ dbt.type_string() }}) as transfer_id,
         min(movement_id) as movement_id,
         min(currency) as currency,
@@ -138,12 +143,14 @@ with checks as (
         0 as gap_cents
     from {{ ref('int_movements_linked') }}
     where
-        is_platform
-        and movement_type = 'collection'
-        and object_type is null
-        and charge_id is not null
+        object_type is null
+        and object_id is not null
         and not is_repeat
-    group by account_id, charge_id
+        and (
+            (is_platform and movement_type = 'collection')
+            or movement_type in ('bank_payout', 'bank_payout_reversal', 'topup', 'topup_reversal')
+        )
+    group by account_id, object_id
 ),
 
 -- What a kernel side already misses or a movement already breaks needs no second name.

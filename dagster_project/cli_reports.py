@@ -29,7 +29,7 @@ __all__ = ["reports_app"]
 MAX_REPORTS: Final = 100_000
 
 reports_app = typer.Typer(
-    help="The original's own reports, byte for byte as its tools read them.", no_args_is_help=True
+    help="The original's own reports, with the hashes that its tools compare.", no_args_is_help=True
 )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dagster_project.marts import Marts, Row
-from evidence.errors import Refusal
+from evidence.canonical import MAX_INT
 from evidence.kernel_reconcile import reconcile_report
 from evidence.kernel_reports import billing_report, chargeback_report
 from ingest.errors import SettingError, TieoutError
@@ -78,14 +78,18 @@ def reconcile(
     for row in marts.rows("kernel_reconcile_mismatches", **equal):
         mismatches.setdefault(_key(row), []).append(row)
     for summary in sorted(summaries, key=_key):
-        try:
-            report = reconcile_report(summary, mismatches.get(_key(summary), []))
-        except Refusal as refusal:
-            if on_refusal is None:
-                raise
-            on_refusal(f"{' '.join(_key(summary))}: {refusal}")
+        if summary["expected_payout_amount_cents"] <= MAX_INT:
+            yield reconcile_report(summary, mismatches.get(_key(summary), []))
             continue
-        yield report
+        refusal = TieoutError(
+            got=f"payout instructions of {' '.join(_key(summary))} that sum to more than {MAX_INT}",
+            expected="a sum that JSON can say",
+            remedy="Correct the amounts of that month's instructions, and export them again",
+            code="report_sum_too_large",
+        )
+        if on_refusal is None:
+            raise refusal
+        on_refusal(str(refusal))
 
 
 def chargebacks(marts: Marts, wanted: Wanted, *, every_period: bool) -> Iterator[Report]:

@@ -126,11 +126,21 @@ def _where(
     table: duckdb.DuckDBPyRelation, equal: Mapping[str, str | bool | None]
 ) -> duckdb.DuckDBPyRelation:
     for column, value in equal.items():
+        if isinstance(value, str) and not _is_text(value):
+            return table.limit(0)  # What has no UTF-8 form is written in no table.
         if value is not None:
             table = table.filter(
                 duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
             )
     return table
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _dicts(table: duckdb.DuckDBPyRelation) -> Iterator[Row]:

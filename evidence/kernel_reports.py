@@ -33,7 +33,7 @@ Document = dict[str, Any]
 _PLACE: Final = {
     sign: number
     for number, sign in enumerate(
-        " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
+        "\t\n\v\f\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
     )
 }
 # Letters that no accent makes, beside those that two letters make.
@@ -155,12 +155,14 @@ def kernel_time(moment: datetime | None) -> str | None:
 def locale_key(text: str) -> tuple[list[tuple[int, int]], list[int], list[bool]]:
     """Sort key of an id as the kernel's `localeCompare` orders it: letters, accents, then case.
 
-    Exact for ASCII. Of other texts, letters with accents and ligatures stand with their letters,
-    other scripts after them, signs before digits; signs among themselves stand by code point.
+    Exact for ASCII; control signs that are no space count as not there. Of other texts, letters
+    with accents and ligatures stand with their letters, other scripts after them, signs before
+    digits; signs and accents among themselves stand by code point.
     """
-    plain = unicodedata.normalize("NFKD", "".join(_EXPANDED.get(sign, sign) for sign in text))
+    said = [sign for sign in text if sign in _PLACE or unicodedata.category(sign) != "Cc"]
+    plain = unicodedata.normalize("NFKD", "".join(_EXPANDED.get(sign, sign) for sign in said))
     letters = [sign for sign in plain if not unicodedata.combining(sign)]
-    marks = [ord(low) for sign in text if not sign.isascii() for low in sign.lower()]
+    marks = [ord(low) for sign in said if not sign.isascii() for low in sign.lower()]
     places = [_place(low) for sign in letters for low in sign.casefold()]
     return places, marks, [sign.isupper() for sign in letters]
 

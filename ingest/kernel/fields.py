@@ -24,6 +24,7 @@ __all__ = [
     "Artifact",
     "Field",
     "count",
+    "currency",
     "derived",
     "flag",
     "loose_time",
@@ -75,6 +76,17 @@ class Field:
 def text(name: str, at: str | None = None, *, needed: bool = False) -> Field:
     """A string."""
     return _field(name, VARCHAR, at, needed, _text)
+
+
+def currency(at: str | None = None) -> Field:
+    """The currency of an instruction or operation; the kernel reads an absent one as USD."""
+    said = text("currency", at)
+
+    def read(artifact: Artifact) -> object:
+        found = said.read(artifact)
+        return "USD" if found is None else found
+
+    return Field(said.column, read)
 
 
 def money(name: str, at: str | None = None, *, needed: bool = False) -> Field:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.kernel.fields import count, money, signed_money, text, time
+from ingest.kernel.fields import count, currency, money, signed_money, text, time
 from ingest.kernel.tables import ArtifactType, Child, Hashed, listed, mapped
 
 __all__ = [
@@ -158,7 +158,7 @@ PAYOUT_INSTRUCTIONS: Final = ArtifactType(
         text("period", needed=True),
         text("payout_key", needed=True),
         money("amount_cents", "payout.amountCents", needed=True),
-        text("currency", "payout.currency", needed=True),
+        currency("payout.currency"),
         text("destination_ref", "payout.destinationRef"),
         text("statement_hash"),
         text("source_event_id"),

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ingest.kernel.fields import Artifact, derived, flag, money, pipe_list, present, text, time
+from ingest.kernel.fields import (
+    Artifact,
+    currency,
+    derived,
+    flag,
+    money,
+    pipe_list,
+    present,
+    text,
+    time,
+)
 from ingest.kernel.tables import ArtifactType
 from ingest.tables import VARCHAR
 
@@ -31,10 +41,14 @@ def _of_payout(name: str) -> str:
 
 
 def _payout_key(operation: Artifact) -> str | None:
-    """The key named in the metadata, else the idempotency key, else what the operation id holds."""
-    named = _NAMED_PAYOUT_KEY.read(operation)
-    if isinstance(named, str):
-        return named
+    """The key named in the metadata, else the idempotency key, else what the operation id holds.
+
+    The rail's spellings come last: the original does not look at them. An empty text names nothing.
+    """
+    for field in _NAMED_PAYOUT_KEY:
+        named = field.read(operation)
+        if isinstance(named, str) and named:
+            return named
     operation_id = operation.get("operationId")
     if isinstance(operation_id, str) and operation_id.startswith("mop_"):
         return operation_id.removeprefix("mop_")
@@ -59,7 +73,13 @@ def _emergency_code(controls: Artifact) -> str | None:
     return code if isinstance(code, str) or code is None else "EMERGENCY_UNKNOWN"
 
 
-_NAMED_PAYOUT_KEY: Final = text("payout_key", f"{_of_payout('payoutKey')}|idempotencyKey")
+_NAMED_PAYOUT_KEY: Final = tuple(
+    text("payout_key", path)
+    for path in (
+        *("metadata.payoutKey", "idempotencyKey"),
+        *("metadata.nooterra_payout_key", "metadata.settld_payout_key"),
+    )
+)
 _NAMED_PARTY: Final = text("party_id", _of_payout("partyId"))
 
 MONEY_RAIL_OPERATIONS: Final = ArtifactType(
@@ -70,7 +90,7 @@ MONEY_RAIL_OPERATIONS: Final = ArtifactType(
         text("direction"),
         text("idempotency_key"),
         money("amount_cents", needed=True),
-        text("currency", needed=True),
+        currency(),
         text("counterparty_ref"),
         text("state", needed=True),
         text("provider_ref"),

@@ -39,7 +39,7 @@ def add_reconcile(exports: Exports, tenant: str, case: Case) -> None:
                 "partyRole": "operator",
                 "period": period,
                 "payoutKey": given["payoutKey"],
-                "payout": {"amountCents": given["amountCents"], "currency": given["currency"]},
+                "payout": {"amountCents": given["amountCents"], "currency": given.get("currency")},
                 "artifactHash": given["artifactHash"],
             }
         )
@@ -57,9 +57,9 @@ def add_operation(exports: Exports, tenant: str, provider: str, given: Case, **o
             "providerId": provider,
             "operationId": given["operationId"],
             "direction": given.get("direction", "payout"),
-            "idempotencyKey": key,
+            "idempotencyKey": given.get("idempotencyKey", key),
             "amountCents": given["amountCents"],
-            "currency": given.get("currency", "USD"),
+            "currency": given.get("currency"),
             "counterpartyRef": f"party:{given.get('partyId', 'x')}",
             "state": given["state"],
             "reasonCode": given.get("reasonCode"),
@@ -67,7 +67,8 @@ def add_operation(exports: Exports, tenant: str, provider: str, given: Case, **o
             "updatedAt": given.get("initiatedAt", "2026-02-01T00:00:00.000Z"),
             "reversedAt": given.get("reversedAt"),
             "metadata": {
-                "payoutKey": key,
+                "payoutKey": given.get("namedKey", key),
+                **given.get("metadata", {}),
                 "partyId": given.get("partyId"),
                 "chargebackRecoveryAppliedCents": given.get("chargebackRecoveryAppliedCents", 0),
             },

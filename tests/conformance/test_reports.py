@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+import pytest
+
 from evidence.kernel_reports import locale_key
 from tests.conformance.conftest import Desk
 from tests.conformance.exported import (
@@ -81,11 +83,35 @@ def case(instructions: list[Any], operations: list[Any], provider: str = "stub_d
 @planted
 def edges(exports: Exports) -> None:
     most = 2**53 - 1
-    add_reconcile(exports, "t_beyond", case([instruction("pa", most), instruction("pb", most)], []))
+    # So many that their sum is beyond 64 bits too.
+    beyond = [instruction(f"p{number}", most) for number in range(1_025)]
+    add_reconcile(exports, "t_beyond", case(beyond, []))
     named = operation("pa", 500, "confirmed")
     twice = f"t:party:x:period:2026-09:y:period:{PERIOD}:statement:s"
     late = {**operation("px", 7, "failed"), "operationId": "odd", "payoutKey": twice}
     add_reconcile(exports, "t_months", case([instruction("pa", 500)], [named, late]))
+
+
+@planted
+def named_otherwise(exports: Exports) -> None:
+    paid = operation("pa", 500, "confirmed")
+    older = {"nooterra_payout_key": key("pz")}
+    # The key of the rail's metadata says less than the kernel's own idempotency key.
+    add_reconcile(
+        exports,
+        "t_key_of_rail",
+        case([instruction("pa", 500)], [{**paid, "namedKey": None, "metadata": older}]),
+    )
+    add_reconcile(
+        exports, "t_key_empty", case([instruction("pa", 500)], [{**paid, "namedKey": ""}])
+    )
+    add_reconcile(
+        exports,
+        "t_no_currency",
+        case([{**instruction("pa", 500), "currency": None}], [{**paid, "currency": None}]),
+    )
+    nowhen = case([instruction("pa", 500)], [paid])
+    add_reconcile(exports, "t_no_month", {**nowhen, "period": "2026-13"})
 
 
 @planted
@@ -200,7 +226,26 @@ def test_a_sum_that_no_report_can_say_stops_no_other(desk: Desk) -> None:
     answer = desk.ask("kernel-report", "reconcile", "--all", "--format", "jsonl")
     assert answer.code == 1
     (line,) = answer.err.splitlines()
-    assert line.startswith(f"no report: t_beyond {PERIOD} stub_default: json_int_range")
+    assert f"of t_beyond {PERIOD} stub_default that sum to more than" in line
+
+
+@pytest.mark.parametrize("tenant", ["t_key_of_rail", "t_key_empty", "t_no_currency"])
+def test_what_the_original_takes_for_granted_matches(desk: Desk, tenant: str) -> None:
+    report = desk.one("reconcile", tenant)
+    assert (report["status"], report["summary"]["matchedCount"]) == ("pass", 1)
+
+
+def test_a_month_that_nobody_can_ask_for_has_no_report(desk: Desk) -> None:
+    assert "t_no_month" not in {report["tenantId"] for report in desk.all("reconcile")}
+
+
+def test_a_name_that_is_no_text_is_no_tenant(desk: Desk) -> None:
+    answer = desk.ask(
+        *("kernel-report", "reconcile", "--period", PERIOD, "--tenant-id", "t_two\udcff")
+    )
+    assert (
+        "MONEY_RAIL_RECONCILE_EVIDENCE_REQUIRED" in answer.err or "provider_unknown" in answer.err
+    )
 
 
 def test_an_operation_is_of_every_month_that_its_key_names(desk: Desk) -> None:
@@ -215,6 +260,8 @@ def test_ids_are_ordered_as_the_kernel_orders_them() -> None:
     ordered = ["a_b", "a-b", "a:b", "a.b", "a/b", "a1", "aa", "aA", "Aa", "ab", "B", "c"]
     mixed = ["c", "B", "Aa", "aa", "ab", "aA", "a1", "a/b", "a.b", "a:b", "a-b", "a_b"]
     assert sorted(mixed, key=locale_key) == ordered
+    control = ["a\tb", "a b", "a_b", "a-b", "ab", "a\x01c"]
+    assert sorted(sorted(control), key=locale_key) == control
     signs = ["☃", "€", "1", "eta", "été", "Été", "etz", "ñu", "nz", "o", "ø", "p"]
     ordered = [*signs, "ß", "st", "z", "Ω", "ж", "日"]
     assert sorted(sorted(ordered), key=locale_key) == ordered

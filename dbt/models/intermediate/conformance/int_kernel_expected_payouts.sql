@@ -6,14 +6,15 @@ with usable as (
         payout_key,
         'mop_' || payout_key as operation_id,
         amount_cents,
-        coalesce(upper(currency), 'USD') as currency,
+        upper(currency) as currency,
         party_id,
         artifact_id
     from {{ ref('stg_kernel__payout_instructions') }}
     -- The original reads its own artifacts without hashing them again, so their verdict plays no part here.
     where
         payout_key is not null
-        and period is not null
+        -- Another text is no month that a report could be asked for.
+        and regexp_extract(period, '^[0-9]{4}-(0[1-9]|1[0-2])$', 0) = period
         and amount_cents is not null
 ),
 

@@ -7,7 +7,7 @@ with operations as (
         payout_key,
         coalesce(regexp_extract(payout_key, ':period:([0-9]{4}-[0-9]{2}):', 1), '') as period,
         amount_cents,
-        coalesce(upper(currency), 'USD') as currency,
+        upper(currency) as currency,
         operation_state,
         reason_code
     from {{ ref('stg_kernel__money_rail_operations') }}

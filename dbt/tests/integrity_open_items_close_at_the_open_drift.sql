@@ -1,4 +1,4 @@
--- The last closing of the open items, before write-offs, equals what every run has still open.
+-- The last closing of the open items equals what every run has still open, but for what is written off.
 with newest as (
     select
         tenant_id,
@@ -14,6 +14,7 @@ items as (
         currency,
         unexplained_cents
     from {{ ref('int_open_items') }}
+    where not is_written_off
 
     union all
 
@@ -34,15 +35,6 @@ open_now as (
         {{ sum_cents('unexplained_cents') }} as open_cents
     from items
     group by tenant_id, currency
-),
-
-written_off as (
-    select
-        tenant_id,
-        currency,
-        {{ sum_cents('written_off_cents') }} as written_off_cents
-    from {{ ref('open_item_rollforward') }}
-    group by tenant_id, currency
 )
 
 select
@@ -56,12 +48,8 @@ inner join newest
         rolled.tenant_id = newest.tenant_id
         and rolled.currency = newest.currency
         and rolled.period = newest.period
-inner join written_off
-    on
-        rolled.tenant_id = written_off.tenant_id
-        and rolled.currency = written_off.currency
 left join open_now
     on
         rolled.tenant_id = open_now.tenant_id
         and rolled.currency = open_now.currency
-where rolled.closing_cents + written_off.written_off_cents <> coalesce(open_now.open_cents, 0)
+where rolled.closing_cents <> coalesce(open_now.open_cents, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.gates.book_side import PROVIDER, BookSide
@@ -41,6 +41,7 @@ class Partner(BookSide):
         rail_account: Values that replace those of the rail's account; None means it was not read.
         manifest: Values that replace those of the export manifest.
         export_status: Status of what was read of the export.
+        export_read_at: When the export was last read.
         sole: Whether the tenant's own facts are added too; False for a further party of a tenant.
     """
 
@@ -53,6 +54,7 @@ class Partner(BookSide):
     rail_account: Mapping[str, Any] | None = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     export_status: str = "complete"
+    export_read_at: datetime = AS_OF - timedelta(minutes=9)
     sole: bool = True
 
     def __post_init__(self) -> None:
@@ -122,7 +124,7 @@ class Partner(BookSide):
             endpoint="payout_instructions",
             tenant_id=tenant,
             status=self.export_status,
-            started_at=AS_OF - timedelta(minutes=9),
+            started_at=self.export_read_at,
             finished_at=AS_OF - timedelta(minutes=9),
             slice_to=AS_OF - timedelta(minutes=10),
             pull_id="kernel_1",

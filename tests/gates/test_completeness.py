@@ -82,6 +82,12 @@ def unfinished_pull(world: World) -> None:
 
 
 @planted
+def unexported(world: World) -> None:
+    # The others' exports were read later, and this tenant's folder was not there.
+    Partner(world, "c_unexported", export_read_at=AS_OF - timedelta(hours=2)).pay()
+
+
+@planted
 def balances(world: World) -> None:
     """100 available and 30 pending; 7 more became available while the movements were read."""
     account = "acct_of_nobody"
@@ -155,6 +161,15 @@ def test_an_account_that_vanished_is_incomplete_until_it_is_declared_departed(
     assert not _whole(warehouse, "c_vanished")
     assert _held(warehouse, "c_departed") == {"pa": False}
     assert _whole(warehouse, "c_departed")
+
+
+def test_a_tenant_that_the_newest_reading_did_not_find_is_incomplete(warehouse: Warehouse) -> None:
+    assert _held(warehouse, "c_unexported") == {"pa": True}
+    query = (
+        "select tenant_id from work.intermediate.int_source_completeness "
+        "where not kernel_complete and starts_with(tenant_id, 'c_')"
+    )
+    assert [row["tenant_id"] for row in warehouse.rows(query)] == ["c_unexported"]
 
 
 def test_an_account_that_two_tenants_claim_stands_behind_both(warehouse: Warehouse) -> None:

@@ -4,11 +4,12 @@ with flows as (
         tenant_id,
         opened_period as period,
         currency,
-        amount_cents as new_cents,
-        items as new_items,
+        -- What opens because a write-off was revoked is no new money: it is the reverse of what was written off.
+        case when is_reinstated then 0 else amount_cents end as new_cents,
+        case when is_reinstated then 0 else items end as new_items,
         0 as cleared_cents,
-        0 as cleared_items,
-        0 as written_off_cents
+        case when is_reinstated then -items else 0 end as cleared_items,
+        case when is_reinstated then -amount_cents else 0 end as written_off_cents
     from {{ ref('int_open_item_spans') }}
 
     union all

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from dagster_project.marts import Marts, Row
+from dagster_project.narrowing import require_tenant
 from dagster_project.policy import Policy
 from dagster_project.runs import Run
 from dagster_project.session import Session
@@ -107,9 +108,11 @@ def backtest(session: Session, policy: Policy, *, tenant_id: str | None, max_run
         max_runs: The newest run of each day, at most this many.
 
     Raises:
+        SettingError: There is no such tenant.
         TieoutError: `history_missing`: no published run has a gate evaluation.
     """
     with Marts.published(session.home) as published:
+        require_tenant(published, tenant_id)
         recorded = _recorded(published, tenant_id)
         owed = _owed(published, tenant_id)
     runs = _runs(session, {run_id for run_id, _ in recorded}, max_runs)

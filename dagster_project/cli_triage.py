@@ -27,6 +27,7 @@ from dagster_project.cli_acts import (
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from dagster_project.narration import answer, money, out, table
+from dagster_project.narrowing import require_tenant
 from dagster_project.sheets import acts_of_sheet, sheet_of, workbook_sheet_of
 from ingest.controls import RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES
 from ingest.errors import SettingError, TieoutError
@@ -213,6 +214,7 @@ def _write(
 
 def _queue(home: Home, **equal: str | None) -> list[Row]:
     with Marts.published(home) as marts:
+        require_tenant(marts, equal.get("tenant_id"))
         rows = list(marts.rows("mismatch_triage", **equal))
     order = ("priority", "due_at", "tenant_id", "break_id")
     return sorted(rows, key=lambda row: tuple(row[name] for name in order))

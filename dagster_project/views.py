@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
+from dagster_project.narrowing import require_period, require_reason, require_tenant
 from dagster_project.runs import last_published
 from dagster_project.shelf import issued
 from ingest.limits import Limiter
@@ -112,15 +113,27 @@ def reads_this_month(home: Home) -> int:
 def drift(
     home: Home, *, tenant_id: str | None, period: str | None, reason: str | None
 ) -> list[Row]:
-    """Breaks and pending items, most urgent first."""
+    """Breaks and pending items, most urgent first.
+
+    Raises:
+        SettingError: There can be no such tenant, month or reason.
+    """
+    require_period(period)
+    require_reason(reason)
     with Marts.published(home) as marts:
+        require_tenant(marts, tenant_id)
         rows = marts.rows(_DRIFT, tenant_id=tenant_id, period=period, reason_code=reason)
         return _sorted(rows, "outcome", "priority", "tenant_id", "period", "break_id")
 
 
 def gates(home: Home, *, tenant_id: str | None) -> list[Row]:
-    """Payout gates with their decisions."""
+    """Payout gates with their decisions.
+
+    Raises:
+        SettingError: There is no such tenant.
+    """
     with Marts.published(home) as marts:
+        require_tenant(marts, tenant_id)
         rows = marts.rows("payout_gates", tenant_id=tenant_id)
         return _sorted(rows, "tenant_id", "period", "payout_key")
 

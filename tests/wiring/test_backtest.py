@@ -279,6 +279,18 @@ def test_a_policy_that_is_not_one_is_refused(tmp_path: Path, text: str, word: st
     assert word in str(refused.value)
 
 
+def test_a_policy_is_not_tried_on_a_tenant_that_is_not_known(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.json"
+    control = {"tenantId": "*", "field": "max_payout_amount_cents", "value": 1}
+    path.write_text(json.dumps({"format": "urn:tieout:policy:v1", "controls": [control]}))
+    asked = ("gates", "--what-if", str(path), "--tenant-id", "tenant_brich")
+    answer = type_command(demo_home, *asked)
+    assert answer.code == 2, answer
+    one_paragraph(answer, "tenant_unknown", "tenant_brich")
+
+
 def test_a_policy_file_that_is_not_there_is_misuse(tmp_path: Path) -> None:
     answer = type_command(tmp_path / "home", "gates", "--what-if", str(tmp_path / "none.json"))
     assert answer.code == 2, answer

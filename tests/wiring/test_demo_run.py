@@ -15,11 +15,13 @@ import pytest
 from dagster_project.home import prepare_home
 from dagster_project.issuing import PLATFORM_TENANT
 from dagster_project.marts import Marts
+from dagster_project.narrowing import require_tenant
 from dagster_project.shelf import issued
 from evidence.errors import Refusal
 from evidence.trust import load_trust
 from evidence.verify import verify_packet
-from tests.wiring.conftest import type_command
+from ingest.errors import SettingError
+from tests.wiring.conftest import one_paragraph, type_command
 
 
 def rows(home: Path, mart: str) -> list[dict[str, Any]]:
@@ -157,6 +159,52 @@ def test_reading_commands_answer_from_the_published_file(demo_home: Path) -> Non
     )
     assert shown.code == 0, shown
     assert shown.json["revision"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("drift --tenant-id tenant_brich", "tenant_unknown"),
+        ("drift --period 2026-13", "period_malformed"),
+        ("drift --period 2026-9", "period_malformed"),
+        ("drift --reason MISSING_INTERNALS", "reason_unknown"),
+        ("gates --tenant-id tenant_brich", "tenant_unknown"),
+        ("triage list --tenant-id tenant_brich", "tenant_unknown"),
+        ("triage export --tenant-id tenant_brich", "tenant_unknown"),
+    ],
+)
+def test_a_mistyped_filter_is_misuse_and_never_reads_as_nothing_open(
+    demo_home: Path, command: str, code: str
+) -> None:
+    answer = type_command(demo_home, *command.split())
+    assert (answer.code, answer.out) == (2, ""), answer
+    one_paragraph(answer, code, command.rsplit(maxsplit=1)[-1])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "drift --tenant-id _platform",
+        "drift --tenant-id tenant_birch --period 2031-01",
+        "drift --tenant-id tenant_birch --reason FX_VARIANCE",
+        "gates --tenant-id _platform",
+        "triage list --tenant-id tenant_aurora",
+    ],
+)
+def test_a_known_tenant_with_nothing_open_is_an_empty_answer(demo_home: Path, command: str) -> None:
+    answer = type_command(demo_home, *command.split(), "--json")
+    assert (answer.code, answer.json) == (0, []), answer
+
+
+def test_a_tenant_that_was_read_is_known_before_anything_moved(tmp_path: Path) -> None:
+    path = tmp_path / "published.duckdb"
+    with duckdb.connect(str(path)) as db:
+        db.execute("create table reconciliation_runs (tenant_id varchar)")
+        db.execute("create table source_coverage as select 'tenant_new' as tenant_id")
+    with Marts(path) as marts:
+        require_tenant(marts, "tenant_new")
+        with pytest.raises(SettingError):
+            require_tenant(marts, "tenant_now")
 
 
 def test_dagster_shows_the_run_its_checks_and_each_packet(demo_home: Path) -> None:

@@ -36,6 +36,7 @@ def test_the_wheel_carries_dbt_under_our_own_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "dagster_project/_dbt/dbt_project.yml" in names
+    assert "dagster_project/_dbt/seeds/reason_codes.csv" in names, "`drift --reason` reads it"
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if "dist-info" not in top} == {
         "dagster_project",

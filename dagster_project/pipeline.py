@@ -25,13 +25,13 @@ from dagster_project.session import Session
 from dagster_project.sources import all_specs
 from evidence.artifacts import AgentKeys, KernelArtifacts
 from ingest.controls import DEPARTURE_BOOK, departed_accounts
-from ingest.errors import TieoutError
+from ingest.errors import SettingError, TieoutError
 from ingest.folding import fold_landing
 from ingest.landing import new_batch_id
 from ingest.payouts.home import bind_home
 from ingest.payouts.journal import journal_rows
 from ingest.stripe.endpoints import BALANCES
-from ingest.tables import PAYOUT_JOURNAL
+from ingest.tables import PAYOUT_JOURNAL, PINNED_BATCHES
 
 if TYPE_CHECKING:
     from ingest.kernel import KernelPull
@@ -47,6 +47,7 @@ __all__ = [
     "pin",
     "platform_account",
     "publish",
+    "require_known",
     "seal_path",
 ]
 
@@ -68,6 +69,34 @@ class Publication:
     path: Path
     current: bool
     rows: dict[str, int]
+
+
+def require_known(session: Session, run: Run) -> None:
+    """Refuses to judge at a time before anything was received: nothing of it would be known.
+
+    Raises:
+        SettingError: Either the time is too early, or this home has received nothing so far.
+    """
+    pins = (PINNED_BATCHES.source, PINNED_BATCHES.table)
+    batches = session.landing.committed()
+    received = [batch.received_at for batch in batches if (batch.source, batch.table) != pins]
+    first = min(received, default=None)
+    if first is None:
+        raise SettingError(
+            got=f"an as_of of {run.as_of.isoformat()} in a home that has received nothing yet",
+            expected="a time at which this home knew something",
+            remedy="Run `tieout run` without --as-of first; what it receives can be asked back to "
+            "then, and not to before",
+            code="as_of_before_landing",
+        )
+    if run.known_at < first:
+        raise SettingError(
+            got=f"an as_of of {run.as_of.isoformat()}, when this home knew nothing",
+            expected=f"a time from {first.isoformat()} on, when it received its first batch",
+            remedy="Ask for that time or a later one; `tieout run` without --as-of judges earlier "
+            "months too, by what is known now",
+            code="as_of_before_landing",
+        )
 
 
 def land_rail(session: Session, run: Run) -> PullResult:

@@ -62,6 +62,7 @@ def _run_asset() -> dg.AssetsDefinition:
             full=config.full,
         )
         if begun.known_at < begun.started_at:
+            pipeline.require_known(session, begun)
             session.landing.require_unerased(begun.known_at)
         return dg.MaterializeResult(
             metadata={

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import shutil
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 
 import pytest
 
 from dagster_project.narration import money
+from dagster_project.pipeline import require_known
+from dagster_project.runs import Run
+from dagster_project.session import Session
+from dagster_project.settings import Settings
+from ingest.errors import SettingError
 from ingest.folding import fold_landing
 from ingest.landing import Landing
-from ingest.tables import PACKETS, RUN_LOG
+from ingest.tables import PACKETS, PINNED_BATCHES, RUN_LOG
 from tests.wiring.conftest import one_paragraph, type_command
 
 
@@ -44,6 +49,47 @@ def test_an_as_of_in_the_future_is_misuse(tmp_path: Path) -> None:
     answer = type_command(tmp_path / "home", "run", "--as-of", "tomorrow")
     assert answer.code == 2
     one_paragraph(answer, "--as-of")
+
+
+def test_a_time_before_anything_was_received_is_misuse_and_the_first_one_is_named(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_home, home, symlinks=True)
+    batches = [batch for batch in Landing(home).committed() if batch.table != PINNED_BATCHES.table]
+    first = min(batch.received_at for batch in batches)
+    warehouse = (home / "warehouse/warehouse.duckdb").stat().st_mtime_ns
+    answer = type_command(home, "run", "--as-of", (first - timedelta(seconds=1)).isoformat())
+    assert answer.code == 2, answer
+    one_paragraph(answer, "as_of_before_landing", f"from {first.isoformat()} on")
+    assert (home / "warehouse/warehouse.duckdb").stat().st_mtime_ns == warehouse
+    after = [batch for batch in Landing(home).committed() if batch.table != PINNED_BATCHES.table]
+    assert after == batches, "nothing is pulled for an answer that cannot be given"
+
+
+def test_an_earlier_time_in_a_home_that_received_nothing_is_misuse(
+    tmp_path: Path, parsed_home: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(parsed_home, home)
+    answer = type_command(home, "run", "--as-of", "2026-01-01")
+    assert answer.code == 2, answer
+    one_paragraph(answer, "as_of_before_landing", "without --as-of first")
+    assert Landing(home).committed() == []
+
+
+def test_the_first_time_that_something_was_received_may_be_asked_for(tmp_path: Path) -> None:
+    session = Session.open(Settings(home=tmp_path / "home", mode="test"))
+    at = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    session.landing.write(RUN_LOG, [{"as_of": at}], batch_id="one", received_at=at)
+    # A pin is this home's own list and nothing that it received.
+    session.landing.pin(run_id="early", known_at=at)
+    for known_at in (at, at + timedelta(days=1)):
+        require_known(session, Run("r", known_at, known_at, at + timedelta(days=9)))
+    early = at - timedelta(microseconds=1)
+    with pytest.raises(SettingError) as refused:
+        require_known(session, Run("r", early, early, at))
+    assert refused.value.code == "as_of_before_landing"
 
 
 def test_a_new_key_is_private_and_never_overwritten(tmp_path: Path) -> None:

@@ -234,6 +234,12 @@ _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
         ),
     ),
     (
+        "Triage line",
+        "audit_log",
+        ("when", "line", "did", "by", "why", "said"),
+        _money_of("at", "subject", "action", "actor", "reason", "after"),
+    ),
+    (
         "Overrides",
         "overrides",
         ("override", "amount", "expires", "by", "and by", "status", "why"),

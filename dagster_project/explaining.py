@@ -6,13 +6,15 @@ belong here: a join or a figure (the marts have them), or how it looks (`cli_exp
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
+from ingest.controls import TRIAGE_BOOK
 from ingest.errors import TieoutError
 
 __all__ = ["Life", "lives_of"]
@@ -35,6 +37,10 @@ _NAMED: Final = (
     ("period_certifications", ("certification_id",)),
     ("run_packets", ("packet_sha256",)),
 )
+# A movement is an account and its balance transaction, of which people have the latter alone.
+_NAMED_BY_TRANSACTION: Final = ("movement_id", "counter_movement_id")
+# Lines of triage are published in the audit trail alone, which tells of which break they are.
+_TRIAGE_LINE: Final = f"{TRIAGE_BOOK.prefix}_"
 # What follows from a key that rows have in common: by payout, by charge, by movement, by break.
 _FOLLOWED: Final = (
     ("payout_key", "money_movements", "payout_key"),
@@ -103,8 +109,9 @@ class Life:
 
 
 def lives_of(home: Home, identifier: str, tenant_id: str | None = None) -> list[Life]:
-    """Everything published about an id: of a movement, break, payout, receipt, settlement,
-    adjustment, hold, transfer, charge, refund, dispute, operation, or of a person's act.
+    """Everything published about an id: of a movement or its balance transaction, of a break,
+    payout, receipt, settlement, adjustment, hold, transfer, charge, refund, dispute, operation, or
+    of a person's act.
 
     Returns:
         One life a tenant that names it, by tenant.
@@ -115,11 +122,9 @@ def lives_of(home: Home, identifier: str, tenant_id: str | None = None) -> list[
     lives: dict[str, Life] = {}
     with Marts.published(home) as marts:
         present = set(marts.names())
-        for mart, columns in _NAMED:
-            for column in columns if mart in present else ():
-                for row in marts.rows(mart, tenant_id=tenant_id, **{column: identifier}):
-                    tenant = str(row["tenant_id"])
-                    lives.setdefault(tenant, Life(identifier, tenant)).add(mart, [row])
+        for mart, row in _naming(marts, present, identifier, tenant_id):
+            tenant = str(row["tenant_id"])
+            lives.setdefault(tenant, Life(identifier, tenant)).add(mart, [row])
         if not lives:
             raise _unknown(identifier)
         for life in lives.values():
@@ -127,8 +132,29 @@ def lives_of(home: Home, identifier: str, tenant_id: str | None = None) -> list[
     return [lives[tenant] for tenant in sorted(lives)]
 
 
+def _naming(
+    marts: Marts, present: set[str], identifier: str, tenant_id: str | None
+) -> Iterator[tuple[str, Row]]:
+    """Rows that name an id, each with its mart."""
+    for mart, columns in _NAMED:
+        for column in columns if mart in present else ():
+            for row in marts.rows(mart, tenant_id=tenant_id, **{column: identifier}):
+                yield mart, row
+    for column in _NAMED_BY_TRANSACTION if identifier else ():
+        for row in marts.rows_ending(
+            "money_movements", column, f":{identifier}", tenant_id=tenant_id
+        ):
+            yield "money_movements", row
+    if identifier.startswith(_TRIAGE_LINE) and "audit_log" in present:
+        for row in marts.rows("audit_log", tenant_id=tenant_id, subject=identifier):
+            yield "audit_log", row
+
+
 def _complete(life: Life, marts: Marts, present: set[str]) -> None:
     life.named = [mart for mart, rows in life.rows.items() if rows]
+    for break_id in filter(None, map(_break_of, life.rows["audit_log"])):
+        mart = "reconciliation_drift"
+        life.add(mart, marts.rows(mart, break_id=break_id, tenant_id=life.tenant_id))
     is_source = any(life.rows[mart] for mart in _SOURCES)
     # A receipt leads to its movement, the movement to its payout, the payout to its gate.
     for _ in range(2):
@@ -156,6 +182,14 @@ def _follow(life: Life, marts: Marts, present: set[str], skipped: Sequence[str])
             life.add(mart, marts.rows(mart, **{column: value, "tenant_id": tenant}))
 
 
+def _break_of(act: Row) -> str | None:
+    """The break that a line of triage is about; a void line says only why it is void."""
+    try:
+        return str(json.loads(act["after"])["break_id"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def _keys(life: Life, column: str) -> list[tuple[str, str]]:
     found = {
         (str(row["tenant_id"]), str(row[column]))
@@ -171,8 +205,9 @@ def _keys(life: Life, column: str) -> list[tuple[str, str]]:
 def _unknown(identifier: str) -> TieoutError:
     return TieoutError(
         got=f"no published row that names {identifier[:120]!r}",
-        expected="the id of a movement, break, payout, receipt, settlement, adjustment, transfer, "
-        "charge, refund, dispute or operation",
+        expected="the id of a movement, balance transaction, break, payout, receipt, settlement, "
+        "adjustment, transfer, charge, refund, dispute, operation, override, write-off, "
+        "certification or line of triage",
         remedy="Look ids up with `tieout drift` or in published/current.duckdb; run again if it "
         "is new",
         code="id_unknown",

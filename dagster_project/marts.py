@@ -101,6 +101,18 @@ class Marts:
         with self._db.cursor() as cursor:
             yield from _dicts(_where(self._table(mart, cursor), equal))
 
+    def rows_ending(
+        self, mart: str, column: str, ending: str, **equal: str | None
+    ) -> Iterator[Row]:
+        """Rows of a mart whose text in `column` ends so, among those that `equal` selects."""
+        if not _is_text(ending):
+            return
+        with self._db.cursor() as cursor:
+            ends = duckdb.FunctionExpression(
+                "suffix", duckdb.ColumnExpression(column), duckdb.ConstantExpression(ending)
+            )
+            yield from _dicts(_where(self._table(mart, cursor), equal).filter(ends))
+
     def linked_rows(self, mart: str, owner: str, column: str, **equal: str | None) -> Iterator[Row]:
         """Rows of a mart that share `column` with a row of `owner` that `equal` selects."""
         with self._db.cursor() as cursor:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dagster_project.cli_acts import refuse_ended
@@ -77,7 +78,7 @@ def office(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     )["id"]
     office.done("override", "approve", office.ids["override"], "--reason", "agreed")
     office.done("triage", "assign", break_id, "ann", "--due", "2099-01-02")
-    office.done("triage", "note", break_id, "asked the bank")
+    office.ids["triage"] = office.done("triage", "note", break_id, "asked the bank")["id"]
     office.ids["closed"] = office.certify("2026-09")
     office.ids["pending"] = office.certify("2026-10")
     with receiving(NOTIFIED) as receiver:
@@ -332,6 +333,45 @@ def test_any_name_of_a_payout_leads_to_both_its_sides(before: Office, column: st
     assert [row["decision"] for row in life["payout_gates"]] == ["hold"]
     sources = {row["source_id"] for row in life["movement_references"]}
     assert sources & {row["source_id"] for row in life["source_positions"]}
+
+
+def test_a_line_of_triage_leads_to_its_break_and_says_who_wrote_it(office: Office) -> None:
+    told = office.type("explain", office.ids["triage"])
+    assert told.code == 0, told
+    assert f"break MISSING_INTERNAL {office.ids['break']}" in told.out
+    assert ("triage.note" in told.out, FIRST in told.out) == (True, True), told
+    life = office.done("explain", office.ids["triage"])
+    assert life["named_by"] == ["audit_log"]
+    of_break = office.done("explain", office.ids["break"])
+    marts = ("reconciliation_drift", "mismatch_triage", "overrides", "money_movements")
+    assert {mart: life[mart] for mart in marts} == {mart: of_break[mart] for mart in marts}
+
+
+def test_a_balance_transaction_leads_to_what_its_movement_leads_to(before: Office) -> None:
+    paid = list(before.rows("money_movements", tenant_id=TENANT, movement_type="payout"))
+    _, _, transaction = paid[0]["movement_id"].partition(":")
+    by_movement = before.done("explain", paid[0]["movement_id"])
+    by_transaction = before.done("explain", transaction)
+    assert by_transaction == by_movement | {"id": transaction}
+    # A part of one names nothing.
+    one_paragraph(before.type("explain", transaction[1:]), "id_unknown")
+
+
+def test_a_balance_transaction_of_several_accounts_is_told_for_each(tmp_path: Path) -> None:
+    path = tmp_path / "published.duckdb"
+    with duckdb.connect(str(path)) as db:
+        db.execute(
+            "create table money_movements as select * from (values ('t', 'acct_1:txn_1'), "
+            "('t', 'acct_2:txn_1'), ('u', 'acct_3:txn_1'), ('u', 'acct_3:txn_11')) "
+            "as movements(tenant_id, movement_id)"
+        )
+    with Marts(path) as marts:
+        found = list(marts.rows_ending("money_movements", "movement_id", ":txn_1"))
+        one = list(marts.rows_ending("money_movements", "movement_id", ":txn_1", tenant_id="u"))
+    assert sorted(row["movement_id"] for row in found) == [
+        *("acct_1:txn_1", "acct_2:txn_1", "acct_3:txn_1")
+    ]
+    assert [row["movement_id"] for row in one] == ["acct_3:txn_1"]
 
 
 # What a person may ask about, the mart that has one and its column.

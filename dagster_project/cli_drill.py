@@ -16,11 +16,18 @@ from typing import Annotated
 import typer
 
 from dagster_project.drilling import Drilled, DrillOptions, carry_out
-from dagster_project.narration import EXIT_FOUND, EXIT_OK, LongFlags, narrated, out, table
+from dagster_project.narration import (
+    EXIT_FOUND,
+    EXIT_OK,
+    LongFlags,
+    narrated,
+    out,
+    require_out_folder,
+    table,
+)
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from dagster_project.signing import load_signer, packet_signer
-from ingest.errors import SettingError
 from ingest.files import publish_bytes
 
 __all__ = ["drill_app"]
@@ -164,13 +171,7 @@ def _drill(
 
 
 def _write(path: Path, text: str) -> None:
-    if not path.parent.is_dir():
-        raise SettingError(
-            got=f"--out {path}, whose folder does not exist",
-            expected="a file in a folder that exists",
-            remedy="Make the folder, or name another file",
-            code="out_folder_missing",
-        )
+    require_out_folder(path)
     publish_bytes(f"{text}\n".encode(), path)
 
 

@@ -20,7 +20,16 @@ from dagster_project.deciding import newest_decision
 from dagster_project.home import prepare_home
 from dagster_project.index_page import write_pages
 from dagster_project.issuing import issue_packets
-from dagster_project.narration import EXIT_FOUND, EXIT_OK, LongFlags, answer, narrated, out, table
+from dagster_project.narration import (
+    EXIT_FOUND,
+    EXIT_OK,
+    LongFlags,
+    answer,
+    narrated,
+    out,
+    require_out_folder,
+    table,
+)
 from dagster_project.run_packet import RunPacketWanted
 from dagster_project.runs import last_published
 from dagster_project.session import Session
@@ -276,6 +285,7 @@ def viewer(
     path: Annotated[Path, typer.Option("--out", help="Where to write the page.")],
 ) -> None:
     """Write the page that verifies and shows packets in a browser."""
+    require_out_folder(path)
     path.write_bytes(viewer_html())
     out.print(f"wrote {path}; open it in a browser, no network is needed", soft_wrap=True)
 

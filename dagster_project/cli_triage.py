@@ -26,11 +26,12 @@ from dagster_project.cli_acts import (
 )
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
-from dagster_project.narration import answer, money, out, table
+from dagster_project.narration import answer, money, out, require_out_folder, table
 from dagster_project.narrowing import require_tenant
 from dagster_project.sheets import acts_of_sheet, sheet_of, workbook_sheet_of
 from ingest.controls import RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES
 from ingest.errors import SettingError, TieoutError
+from ingest.files import publish_bytes
 
 __all__ = ["triage_app"]
 
@@ -161,8 +162,9 @@ def export_sheet(
             remedy="Name another file with --out",
             code="file_exists",
         )
+    require_out_folder(target)
     is_workbook = target.suffix.lower() == ".xlsx"
-    target.write_bytes(workbook_sheet_of(rows) if is_workbook else sheet_of(rows).encode())
+    publish_bytes(workbook_sheet_of(rows) if is_workbook else sheet_of(rows).encode(), target)
     out.print(f"{len(rows)} breaks in {target}", soft_wrap=True)
 
 

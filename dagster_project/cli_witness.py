@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from dagster_project.narration import answer, out
+from dagster_project.narration import answer, out, require_out_folder
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from dagster_project.shelf import renew_proofs
@@ -37,6 +37,7 @@ def checkpoint(
     ] = 0,
 ) -> None:
     """Write what a partner cosigns with `tieout-witness`: the log, and that it only grew."""
+    require_out_folder(path)
     session = Session.open(Settings.from_env(os.environ))
     log = packet_log(session.settings, session.home)
     proof = log.consistency(since) if since else []

@@ -1,7 +1,8 @@
 """How the command line speaks: progress on standard error, answers on standard output.
 
-Belongs here: consoles, progress, JSON, exit codes, errors as one paragraph. Does not belong here:
-what any command says, or the layout of rows (`listing.py`).
+Belongs here: consoles, progress, JSON, exit codes, errors as one paragraph, whether a file that is
+asked for can lie where it shall. Does not belong here: what any command says, or the layout of rows
+(`listing.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -37,6 +39,7 @@ __all__ = [
     "money",
     "narrated",
     "out",
+    "require_out_folder",
     "table",
 ]
 
@@ -109,6 +112,21 @@ def explain_error(error: BaseException) -> int:
         soft_wrap=True,
     )
     return EXIT_FOUND
+
+
+def require_out_folder(path: Path) -> None:
+    """Refuses a file of --out whose folder is not there, before anything is written.
+
+    Raises:
+        SettingError: `out_folder_missing`.
+    """
+    if not path.parent.is_dir():
+        raise SettingError(
+            got=f"--out {path}, whose folder does not exist",
+            expected="a file in a folder that exists",
+            remedy="Make the folder, or name another file",
+            code="out_folder_missing",
+        )
 
 
 def _plain(value: object) -> str:

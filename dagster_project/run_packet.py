@@ -15,6 +15,7 @@ from dagster_project.drilling import DrillOptions, carry_out
 from dagster_project.kernel_evidence import kernel_evidence
 from dagster_project.kernel_reports import Wanted
 from dagster_project.marts import Marts
+from dagster_project.narration import require_out_folder
 from dagster_project.session import Session
 from dagster_project.signing import load_signer, packet_signer
 from evidence.kernel_packet import KernelEvidence, RunPacketInputs, run_packet
@@ -68,13 +69,7 @@ class RunPacketWanted:
                 remedy="Correct --reconcile-expect-status",
                 code="status_unknown",
             )
-        if not self.out_file.parent.is_dir():
-            raise SettingError(
-                got=f"--out {self.out_file}, whose folder does not exist",
-                expected="a file in a folder that exists",
-                remedy="Make the folder, or name another file",
-                code="out_folder_missing",
-            )
+        require_out_folder(self.out_file)
 
     def write(self, session: Session) -> dict[str, Any] | None:
         """Drills if asked, and writes the run packet; None when none is wanted.

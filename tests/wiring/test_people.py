@@ -201,6 +201,9 @@ def test_the_sheet_goes_out_and_comes_back(office: Office, tmp_path: Path) -> No
         ("triage assign brk_none ann", 1, "break_unknown"),
         ("triage resolve brk_none --resolution nope", 2, "resolution_unknown"),
         ("triage list --status nope", 2, "triage_status_unknown"),
+        ("triage export --out /no/such/dir/x.csv", 2, "out_folder_missing"),
+        ("packet viewer --out /no/such/dir/x.html", 2, "out_folder_missing"),
+        ("packet checkpoint --out /no/such/dir/x", 2, "out_folder_missing"),
         ("triage import /nowhere.csv", 1, "sheet_unreadable"),
         (
             "write-off propose --tenant-id t --amount-cents 0 --currency usd --party-id p",

@@ -10,10 +10,12 @@ write-off gives up a debt or closes a break for good.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from dagster_project.acting import acts_of
 from dagster_project.cli_acts import (
     Json,
     KeyFile,
@@ -27,10 +29,17 @@ from dagster_project.cli_acts import (
     utc_time,
     write,
 )
-from dagster_project.excepting import about, whole_drift, worth_of_override, worth_of_write_off
+from dagster_project.excepting import (
+    about,
+    refuse_undue,
+    refuse_written_off,
+    whole_drift,
+    worth_of_override,
+    worth_of_write_off,
+)
 from dagster_project.marts import Marts, Row
 from dagster_project.narration import answer, money, out, table
-from ingest.controls import OVERRIDE_BOOK, WRITE_OFF_BOOK
+from ingest.controls import OVERRIDE_BOOK, WRITE_OFF_BOOK, refuse_malformed
 from ingest.errors import SettingError
 
 __all__ = ["override_app", "write_off_app"]
@@ -147,10 +156,16 @@ def propose_write_off(
 ) -> None:
     """Propose a write-off, or with --repayment a repayment."""
     settings, home = existing_home()
+    if break_id is not None and party_id is not None:
+        raise SettingError(
+            got="--break-id together with --party-id",
+            expected="a break to close or a party's debt: closing a break changes no debt",
+            remedy="Leave one of them out; nothing was written",
+            code="break_and_party",
+        )
+    currency = currency.upper()
     drift_cents = (
-        None
-        if break_id is None
-        else whole_drift(home, break_id, tenant_id, amount_cents, currency.upper())
+        None if break_id is None else whole_drift(home, break_id, tenant_id, amount_cents, currency)
     )
     act = {
         "action": "propose",
@@ -160,9 +175,14 @@ def propose_write_off(
         "break_id": break_id,
         "drift_cents": drift_cents,
         "amount_cents": amount_cents,
-        "currency": currency.upper(),
+        "currency": currency,
         "evidence_url": evidence_url,
     }
+    refuse_malformed(WRITE_OFF_BOOK, act)
+    if break_id is None:
+        refuse_undue(home, tenant_id, party_id, amount_cents, currency)
+    else:
+        refuse_written_off(acts_of(settings, home, WRITE_OFF_BOOK), tenant_id, act)
     by = signing_of(settings, operator, key_file)
     tell(write(settings, home, WRITE_OFF_BOOK, [act], reason=reason, by=by), as_json)
 
@@ -177,12 +197,13 @@ def approve_write_off(
 ) -> None:
     """Approve somebody else's proposal; it posts then."""
     by = (operator, key_file)
+    book = acts_of(*existing_home(), WRITE_OFF_BOOK)
     decide(
         *(WRITE_OFF_BOOK, "approve", act_id),
         reason=reason,
         by=by,
         as_json=as_json,
-        worth=worth_of_write_off,
+        worth=partial(worth_of_write_off, book=book),
     )
 
 

@@ -29,7 +29,7 @@ from dagster_project.marts import Marts, Row
 from dagster_project.narration import answer, money, out, require_out_folder, table
 from dagster_project.narrowing import require_tenant
 from dagster_project.sheets import acts_of_sheet, sheet_of, workbook_sheet_of
-from ingest.controls import RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES
+from ingest.controls import CLOSING_STATUSES, RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES
 from ingest.errors import SettingError, TieoutError
 from ingest.files import publish_bytes
 
@@ -88,7 +88,7 @@ def assign(
 ) -> None:
     """Give a break to somebody."""
     due_at = None if due is None else utc_time("--due", due)
-    said = {"owner": owner, "due_at": due_at, "triage_status": _status(status)}
+    said = {"owner": owner, "due_at": due_at, "triage_status": _open_status(status)}
     _write("assign", break_id, said, reason, (operator, key_file), as_json)
 
 
@@ -103,7 +103,7 @@ def note(
     as_json: Json = False,
 ) -> None:
     """Write down what was found."""
-    said = {"note": text, "triage_status": _status(status)}
+    said = {"note": text, "triage_status": _open_status(status)}
     _write("note", break_id, said, reason, (operator, key_file), as_json)
 
 
@@ -220,6 +220,19 @@ def _queue(home: Home, **equal: str | None) -> list[Row]:
         rows = list(marts.rows("mismatch_triage", **equal))
     order = ("priority", "due_at", "tenant_id", "break_id")
     return sorted(rows, key=lambda row: tuple(row[name] for name in order))
+
+
+def _open_status(text: str | None) -> str | None:
+    """A status beside which nobody says how the matter ended."""
+    if text in CLOSING_STATUSES:
+        raise SettingError(
+            got=f"--status {text} without how it ended",
+            expected=", ".join(name for name in TRIAGE_STATUSES if name not in CLOSING_STATUSES),
+            remedy="Say how it ended with `tieout triage resolve`, with --dismiss if it needed "
+            "nothing; nothing was written",
+            code="resolution_missing",
+        )
+    return _status(text)
 
 
 def _status(text: str | None) -> str | None:

@@ -6,15 +6,23 @@ belong here: its effect (the models, which judge every line again), or writing l
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from dagster_project.narration import money
-from ingest.controls import ActLine
+from ingest.controls import ActLine, approved
 from ingest.errors import SettingError, TieoutError
 
-__all__ = ["about", "whole_drift", "worth_of_override", "worth_of_write_off"]
+__all__ = [
+    "about",
+    "refuse_undue",
+    "refuse_written_off",
+    "whole_drift",
+    "worth_of_override",
+    "worth_of_write_off",
+]
 
 
 def about(home: Home, subject: str, condition: str | None, amount_cents: int) -> dict[str, Any]:
@@ -65,6 +73,76 @@ def whole_drift(home: Home, break_id: str, tenant_id: str, amount_cents: int, cu
     return drift_cents
 
 
+def refuse_written_off(
+    book: Sequence[ActLine], tenant_id: str | None, said: Mapping[str, object]
+) -> None:
+    """A break is closed once: a second write-off would outlive the revocation of the first.
+
+    Args:
+        book: The write-offs as they are now; no run may have shown the newest yet.
+        tenant_id: Whose break it is.
+        said: Members of the proposal.
+
+    Raises:
+        TieoutError: A write-off of the same drift stands.
+    """
+    for act_id, act in approved(book).items():
+        before = act.proposal.members
+        names = ("break_id", "drift_cents", "currency")
+        same = all(before.get(name) == said[name] for name in names)
+        if same and act.proposal.tenant_id == tenant_id:
+            raise TieoutError(
+                got=f"{said['break_id']}, whose drift {act_id} writes off already",
+                expected="a break without a write-off that stands",
+                remedy="Nothing is to be done, the next `tieout run` shows it closed; revoke it "
+                "first to write off anew; nothing was written",
+                code="already_written_off",
+            )
+
+
+def refuse_undue(
+    home: Home, tenant_id: str, party_id: str | None, amount_cents: int, currency: str
+) -> None:
+    """Refuses to give up or take back more than is owed, as it is published now.
+
+    Args:
+        home: The home.
+        tenant_id: The tenant.
+        party_id: Who owes it, or None for what no known party owes.
+        amount_cents: What is written off or repaid.
+        currency: In which currency.
+
+    Raises:
+        TieoutError: Nothing is owed there, or less than the amount.
+    """
+    with Marts.published(home) as marts:
+        owed_cents = sum(
+            int(row["outstanding_cents"])
+            for row in marts.rows("chargeback_exposure", tenant_id=tenant_id, currency=currency)
+            if row["party_id"] == party_id
+        )
+    debt = f"unattributed debt of {tenant_id[:60]}"
+    if party_id is not None:
+        debt = f"debt of {party_id[:60]} of {tenant_id[:60]}"
+    if owed_cents == 0:
+        raise TieoutError(
+            got=f"no published {debt} in {currency}",
+            expected="a tenant, party and currency with outstanding_cents in chargeback_exposure",
+            remedy="Correct --tenant-id, --party-id or --currency; run again if the data is old; "
+            "nothing was written",
+            code="nothing_owed",
+        )
+    if amount_cents > owed_cents:
+        raise TieoutError(
+            got=f"{money(amount_cents, currency)} of {debt}, which is "
+            f"{money(owed_cents, currency)}",
+            expected="no more than the outstanding_cents in chargeback_exposure",
+            remedy=f"Propose --amount-cents {owed_cents} or less; run again if the data is old; "
+            "nothing was written",
+            code="more_than_owed",
+        )
+
+
 def worth_of_override(home: Home, proposal: ActLine) -> str:
     """What the approval of an override lets pass, in words.
 
@@ -87,20 +165,29 @@ def worth_of_override(home: Home, proposal: ActLine) -> str:
     return f"{_drift(row)} holds no payout {until}; it stays a break"
 
 
-def worth_of_write_off(home: Home, proposal: ActLine) -> str:
+def worth_of_write_off(home: Home, proposal: ActLine, book: Sequence[ActLine]) -> str:
     """What the approval of a write-off or repayment does, in words.
 
+    Args:
+        home: The home.
+        proposal: What is to be approved.
+        book: The write-offs as they are now.
+
     Raises:
-        TieoutError: Nothing: the break it would close is gone or is another one now.
+        TieoutError: Nothing: the break it would close is gone, closed or another one now, or not
+            as much is owed.
     """
     said = proposal.members
-    amount = money(_amount_cents(proposal), str(said["currency"]))
+    amount_cents, currency = _amount_cents(proposal), str(said["currency"])
     if "break_id" not in said:
-        of = said.get("party_id", "what no party owes")
-        return f"{said['entry_kind']} of {amount} is posted to {of}"
+        party_id = None if "party_id" not in said else str(said["party_id"])
+        refuse_undue(home, str(proposal.tenant_id), party_id, amount_cents, currency)
+        of = party_id or "what no party owes"
+        return f"{said['entry_kind']} of {money(amount_cents, currency)} is posted to {of}"
     row = _break(home, str(said["break_id"]))
     if any(row[name] != said[name] for name in ("drift_cents", "currency")):
         raise _changed(f"{row['break_id']} is", said["drift_cents"], row["drift_cents"])
+    refuse_written_off(book, proposal.tenant_id, said)
     return f"{_drift(row)} is closed while its drift stays that"
 
 

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project.marts import Row
-from ingest.controls import RESOLUTIONS, TRIAGE_BOOK, TRIAGE_STATUSES, why_malformed
+from ingest.controls import (
+    CLOSING_STATUSES,
+    RESOLUTIONS,
+    TRIAGE_BOOK,
+    TRIAGE_STATUSES,
+    why_refused,
+)
 from ingest.errors import TieoutError
 
 __all__ = ["COLUMNS", "SheetRefused", "acts_of_sheet", "sheet_of", "workbook_sheet_of"]
@@ -188,16 +194,21 @@ def _row(
     for name, value in changed.items():
         if not value:
             return f"{name} was emptied; a sheet can change it but not take it away", None
+    # A resolution belongs to the status that closed the matter, so both are said together.
     if "resolution" in changed and "triage_status" not in changed:
         changed["triage_status"] = said["triage_status"]
+    if changed.get("triage_status") in CLOSING_STATUSES and said["resolution"]:
+        changed["resolution"] = said["resolution"]
     act = {
         "action": "import",
         "tenant_id": said["tenant_id"],
         "break_id": said["break_id"],
         **changed,
     }
-    member = why_malformed(TRIAGE_BOOK, act)
-    return (None, act) if member is None else (f"{member} takes no such value", None)
+    refused = why_refused(TRIAGE_BOOK, act)
+    if refused is None:
+        return None, act
+    return f"{refused.member} is missing or takes no such value: {refused.expected}", None
 
 
 def _due(text: str) -> str | None:

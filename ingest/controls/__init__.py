@@ -12,11 +12,13 @@ from ingest.controls.act_book import (
     land_acts,
     lapsed_overrides,
     read_acts,
+    refuse_malformed,
     write_acts,
 )
 from ingest.controls.acts import (
     ACT_BOOKS,
     CERTIFICATION_BOOK,
+    CLOSING_STATUSES,
     DEPARTURE_BOOK,
     ERASURE_BOOK,
     OVERRIDE_BOOK,
@@ -25,7 +27,7 @@ from ingest.controls.acts import (
     TRIAGE_STATUSES,
     WRITE_OFF_BOOK,
     ActBook,
-    why_malformed,
+    why_refused,
 )
 from ingest.controls.book import (
     CONTROLS_FILE,
@@ -54,6 +56,7 @@ __all__ = [
     "AUDIT",
     "CERTIFICATION_BOOK",
     "CERTIFIED_FIGURES",
+    "CLOSING_STATUSES",
     "CONTROLS_FILE",
     "DEPARTURES",
     "DEPARTURE_BOOK",
@@ -84,7 +87,8 @@ __all__ = [
     "load_operators",
     "read_acts",
     "read_book",
+    "refuse_malformed",
     "sign_line",
-    "why_malformed",
+    "why_refused",
     "write_acts",
 ]

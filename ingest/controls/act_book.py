@@ -17,7 +17,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.controls.acts import ActBook, act_members, why_malformed
+from ingest.controls.acts import (
+    ActBook,
+    Malformed,
+    act_members,
+    text_form,
+    why_malformed,
+    why_refused,
+)
 from ingest.controls.history import damage_of, keep
 from ingest.controls.lines import (
     GENESIS,
@@ -41,10 +48,12 @@ __all__ = [
     "land_acts",
     "lapsed_overrides",
     "read_acts",
+    "refuse_malformed",
     "write_acts",
 ]
 
 _MAX_REASON: Final = 500
+_REASON: Final = text_form(_MAX_REASON)
 
 
 @dataclass(frozen=True)
@@ -119,12 +128,10 @@ def write_acts(
         SettingError: An act is malformed (`act_malformed`).
         LandingError: Another line came first.
     """
-    if not reason.strip() or len(reason) > _MAX_REASON or not reason.isprintable():
-        raise _malformed(book, "reason")
+    if not reason.strip() or not _REASON.fits(reason):
+        raise _malformed(book, Malformed("reason", f"{_REASON.said}, not all blank"))
     for act in acts:
-        member = why_malformed(book, act)
-        if member is not None:
-            raise _malformed(book, member)
+        refuse_malformed(book, act)
     path, head = home / book.file, home / book.head_file
     before = read_lines(path)
     damage = damage_of(head, before)
@@ -149,6 +156,17 @@ def write_acts(
     append_lines(path, signed)
     keep(head, read_lines(path), damage)
     return [line_sha256(body, signatures) for body, signatures in signed]
+
+
+def refuse_malformed(book: ActBook, act: Mapping[str, object]) -> None:
+    """Refuses an act that may not be written, for who wants to know before he looks anything up.
+
+    Raises:
+        SettingError: It is malformed (`act_malformed`).
+    """
+    malformed = why_refused(book, act)
+    if malformed is not None:
+        raise _malformed(book, malformed)
 
 
 def land_acts(
@@ -260,9 +278,9 @@ def _why_void(
         return "unparsable"
     if not is_signed(line, "operator", operators, check):
         return why_unsigned(line, "operator", operators)
-    member = why_malformed(book, _act_of(line))
-    if member is not None:
-        return "action_unknown" if member == "action" else "member_invalid"
+    malformed = why_malformed(book, _act_of(line))
+    if malformed is not None:
+        return "action_unknown" if malformed.member == "action" else "member_invalid"
     person, at = operators[line.body["operator"]], line.at
     if at is None or not person.may_loosen(at, book.name):
         return "role_missing"
@@ -319,10 +337,11 @@ def _book_name(book: ActBook, home_id: str) -> str:
     return f"{book.name}-{home_id}"
 
 
-def _malformed(book: ActBook, member: str) -> SettingError:
+def _malformed(book: ActBook, malformed: Malformed) -> SettingError:
     return SettingError(
-        got=f"an act for the book {book.name} whose {member} is missing or not of its form",
-        expected="every member as docs/operating.md describes it",
-        remedy=f"Correct {member}; nothing was written",
+        got=f"an act for the book {book.name} whose {malformed.member} is missing or not of its "
+        "form",
+        expected=malformed.expected,
+        remedy=f"Correct {malformed.member}; nothing was written",
         code="act_malformed",
     )

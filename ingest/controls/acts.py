@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingest.controls.tables import (
     CERTIFICATIONS,
@@ -31,6 +31,7 @@ from ingest.tables import TIMESTAMP, TableSpec
 __all__ = [
     "ACT_BOOKS",
     "CERTIFICATION_BOOK",
+    "CLOSING_STATUSES",
     "DEPARTURE_BOOK",
     "ERASURE_BOOK",
     "OVERRIDE_BOOK",
@@ -39,11 +40,14 @@ __all__ = [
     "TRIAGE_STATUSES",
     "WRITE_OFF_BOOK",
     "ActBook",
+    "Malformed",
     "act_members",
     "why_malformed",
+    "why_refused",
 ]
 
 TRIAGE_STATUSES: Final = ("open", "acknowledged", "in_progress", "resolved", "dismissed")
+CLOSING_STATUSES: Final = ("resolved", "dismissed")
 RESOLUTIONS: Final = (
     "auto_cleared",
     "fixed_by_booking",
@@ -62,27 +66,49 @@ _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,100}")
 _ACT_ID: Final = re.compile(r"[a-z]{3}_[0-9a-f]{24}")
-# Neither blanks nor an @: no credentials in an address, and no person's own address.
+# Neither blanks nor an @: no credentials in an address, and no person's own address. Lines with
+# http:// were written once and count; none is written any more (`why_refused`).
 _LINK: Final = re.compile(r"https?://[^\s@]{1,400}|packet:[0-9a-f]{64}")
 
-Check = Callable[[Any], bool]
+
+class Form(NamedTuple):
+    """What a member may be: a check, and the same in words."""
+
+    fits: Callable[[Any], bool]
+    said: str
 
 
-def _matches(pattern: re.Pattern[str]) -> Check:
-    return lambda value: type(value) is str and bool(pattern.fullmatch(value))
+class Malformed(NamedTuple):
+    """A member of an act that is missing, unknown or not of its form, and what was expected of it.
+    Its value is not in here: it may be a secret that somebody pasted."""
+
+    member: str
+    expected: str
 
 
-def _text(limit: int) -> Check:
-    return lambda v: type(v) is str and 0 < len(v) <= limit and v.isprintable()
+def _matches(pattern: re.Pattern[str], said: str) -> Form:
+    return Form(lambda value: type(value) is str and bool(pattern.fullmatch(value)), said)
 
 
-def _one_of(*names: str) -> Check:
-    return lambda value: value in names
+def text_form(limit: int) -> Form:
+    """Text of one line."""
+    return Form(
+        lambda v: type(v) is str and 0 < len(v) <= limit and v.isprintable(),
+        f"1 to {limit} printable characters on one line",
+    )
+
+
+def _one_of(*names: str) -> Form:
+    return Form(lambda value: value in names, f"one of {', '.join(names)}")
 
 
 def _is_time(value: Any) -> bool:
     try:
-        return bool(_matches(_TIME)(value)) and bool(datetime.fromisoformat(value))
+        return (
+            type(value) is str
+            and bool(_TIME.fullmatch(value))
+            and bool(datetime.fromisoformat(value))
+        )
     except ValueError:
         return False
 
@@ -99,34 +125,47 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= _MAX_CENTS
 
 
-_ID: Final = _text(300)
-_MEMBERS: Final[Mapping[str, Check]] = MappingProxyType(
+_ID: Final = text_form(300)
+_AMOUNT: Final = Form(_is_amount, f"a whole number of minor units from 1 to {_MAX_CENTS}")
+_COUNT: Final = Form(_is_count, f"a whole number from 0 to {_MAX_CENTS}")
+_DIGEST: Final = _matches(_SHA, "64 lower-case hex digits")
+_CAPITALS: Final = _matches(_CODE, "a code of 3 to 80 characters such as OPEN_BREAK")
+_MOMENT: Final = Form(_is_time, "a time such as 2026-12-31T17:00:00Z")
+_MEMBERS: Final[Mapping[str, Form]] = MappingProxyType(
     {
-        "account_id": _matches(_ACCOUNT),
-        "act_id": _matches(_ACT_ID),
-        "amount_cents": _is_amount,
-        "batches": _is_count,
+        "account_id": _matches(_ACCOUNT, "acct_ and 1 to 100 letters, digits or underscores"),
+        "act_id": _matches(_ACT_ID, "an id as `propose` printed it"),
+        "amount_cents": _AMOUNT,
+        "batches": _COUNT,
         "break_id": _ID,
-        "condition_code": _matches(_CODE),
-        "currency": _matches(_CURRENCY),
-        "drift_cents": _is_signed_amount,
-        "due_at": _is_time,
+        "condition_code": _CAPITALS,
+        "currency": _matches(_CURRENCY, "a currency code such as USD"),
+        "drift_cents": Form(
+            _is_signed_amount, f"a whole number of minor units within {_MAX_CENTS} of zero"
+        ),
+        "due_at": _MOMENT,
         "entry_kind": _one_of("write_off", "repayment"),
-        "evidence_url": _matches(_LINK),
-        "expires_at": _is_time,
-        "figures_sha256": _matches(_SHA),
-        "note": _text(MAX_NOTE),
-        "open_items": _is_count,
-        "observed": lambda value: type(value) is str and len(value) <= 500,
-        "owner": _text(80),
-        "packet_sha256": _matches(_SHA),
+        "evidence_url": _matches(
+            _LINK,
+            "https:// and 1 to 400 characters without blanks or @, or packet: and 64 lower-case "
+            "hex digits",
+        ),
+        "expires_at": _MOMENT,
+        "figures_sha256": _DIGEST,
+        "note": text_form(MAX_NOTE),
+        "open_items": _COUNT,
+        "observed": Form(
+            lambda value: type(value) is str and len(value) <= 500, "at most 500 characters"
+        ),
+        "owner": text_form(80),
+        "packet_sha256": _DIGEST,
         "party_id": _ID,
         "payout_key": _ID,
-        "period": _matches(_PERIOD),
-        "reason_code": _matches(_CODE),
+        "period": _matches(_PERIOD, "a month such as 2026-10"),
+        "reason_code": _CAPITALS,
         "resolution": _one_of(*RESOLUTIONS),
-        "row_count": _is_count,
-        "run_id": _text(60),
+        "row_count": _COUNT,
+        "run_id": text_form(60),
         "tenant_id": _ID,
         "triage_status": _one_of(*TRIAGE_STATUSES),
         "verdict": _one_of("reconciled", "reconciled_with_pending", "reconciled_with_warnings"),
@@ -251,25 +290,44 @@ ACT_BOOKS: Final = (
 )
 
 
-def why_malformed(book: ActBook, act: Mapping[str, Any]) -> str | None:
-    """The member that is missing, unknown or not of its form; `action` for an unknown action.
+def why_malformed(book: ActBook, act: Mapping[str, Any]) -> Malformed | None:
+    """What is wrong with the form of an act, new or written long ago; its member is `action` for
+    an unknown action.
 
     Returns:
-        None when the act may be written.
+        None when a line of it may count.
     """
     listed = book.actions.get(str(act.get("action")))
     if listed is None:
-        return "action"
+        return Malformed("action", f"one of {', '.join(book.actions)}")
     names = {name.removesuffix("?"): name.endswith("?") for name in listed}
     for name in sorted(act.keys() - names.keys() - {"action"}):
-        return str(name)
+        return Malformed(str(name), f"no member but {', '.join(names)}")
     for name, optional in names.items():
         value = act.get(name)
         if value is None and optional:
             continue
-        if not _MEMBERS[name](value):
-            return name
+        if not _MEMBERS[name].fits(value):
+            return Malformed(name, _MEMBERS[name].said)
     return _why_contradicting(book, act)
+
+
+def why_refused(book: ActBook, act: Mapping[str, Any]) -> Malformed | None:
+    """What stands against writing an act now: its form, or what earlier lines were allowed. Those
+    stand as two people signed them: a stricter form would void what they decided.
+
+    Returns:
+        None when the act may be written.
+    """
+    malformed = why_malformed(book, act)
+    if malformed is not None:
+        return malformed
+    if str(act.get("evidence_url")).startswith("http://"):
+        return Malformed("evidence_url", _MEMBERS["evidence_url"].said)
+    if act.get("triage_status") in CLOSING_STATUSES and act.get("resolution") is None:
+        said = _MEMBERS["resolution"].said
+        return Malformed("resolution", f"{said}, beside {act['triage_status']}")
+    return None
 
 
 def act_members(book: ActBook, act: Mapping[str, Any]) -> dict[str, object]:
@@ -283,26 +341,36 @@ def act_members(book: ActBook, act: Mapping[str, Any]) -> dict[str, object]:
     return found
 
 
-def _why_contradicting(book: ActBook, act: Mapping[str, Any]) -> str | None:
+def _why_contradicting(book: ActBook, act: Mapping[str, Any]) -> Malformed | None:
     """Members that are well-formed each and say nothing together."""
     if book is OVERRIDE_BOOK and act["action"] == "propose":
         of_break = {"break_id", "reason_code", "drift_cents"}
         of_condition = {"payout_key", "condition_code", "observed"}
         given = {name for name in of_break | of_condition if act.get(name) is not None}
-        return None if given in (of_break, of_condition) else "break_id"
+        if given in (of_break, of_condition):
+            return None
+        return Malformed(
+            "break_id",
+            "either break_id, reason_code and drift_cents or payout_key, condition_code and "
+            "observed",
+        )
     if book is WRITE_OFF_BOOK and act["action"] == "propose":
         return _why_not_written_off(act)
     if book is TRIAGE_BOOK and act.get("resolution") is not None:
-        closed = ("resolved", "dismissed")
-        return None if act.get("triage_status") in closed else "triage_status"
+        if act.get("triage_status") in CLOSING_STATUSES:
+            return None
+        said = ", ".join(CLOSING_STATUSES)
+        return Malformed("triage_status", f"one of {said} beside a resolution")
     return None
 
 
-def _why_not_written_off(act: Mapping[str, Any]) -> str | None:
+def _why_not_written_off(act: Mapping[str, Any]) -> Malformed | None:
     """A break is closed by its whole drift, sign included; a debt has none."""
     drift = act.get("drift_cents")
     if act.get("break_id") is None:
-        return None if drift is None else "drift_cents"
+        return None if drift is None else Malformed("drift_cents", "none without break_id")
     if act["entry_kind"] != "write_off":
-        return "entry_kind"
-    return None if drift is not None and abs(drift) == act["amount_cents"] else "drift_cents"
+        return Malformed("entry_kind", "write_off beside break_id: a break is not repaid")
+    if drift is not None and abs(drift) == act["amount_cents"]:
+        return None
+    return Malformed("drift_cents", "the whole drift of the break, as large as amount_cents")

@@ -27,6 +27,7 @@ from ingest.controls import (
     read_acts,
     write_acts,
 )
+from ingest.controls.acts import why_malformed
 from ingest.errors import SettingError
 from ingest.landing import Landing, new_batch_id
 
@@ -146,6 +147,7 @@ def test_without_a_registry_nothing_counts(books: Books) -> None:
         {"expires_at": None},
         {"evidence_url": "see my mail"},
         {"evidence_url": "https://user:pw@tickets.example/1"},
+        {"evidence_url": "http://tickets.example/1"},
         {"evidence_url": None},
         {"reason_code": None},
         {"payout_key": "p"},
@@ -190,6 +192,58 @@ def test_a_break_is_written_off_by_its_whole_drift_with_its_sign(
         books.write(WRITE_OFF_BOOK, {**WRITTEN_OFF, **over})
     assert refusal.value.code == "act_malformed"
     assert codes(books.write(WRITE_OFF_BOOK, WRITTEN_OFF)) == [None]
+
+
+CLOSED = {"tenant_id": "t_1", "break_id": "brk_1", "triage_status": "resolved"}
+STRICTER: list[tuple[ActBook, dict[str, Any]]] = [
+    (OVERRIDE_BOOK, {**PROPOSAL, "evidence_url": "http://tickets.example/1"}),
+    (WRITE_OFF_BOOK, {**WRITTEN_OFF, "evidence_url": "http://tickets.example/1"}),
+    (TRIAGE_BOOK, {**CLOSED, "action": "note", "note": "done"}),
+    (TRIAGE_BOOK, {**CLOSED, "action": "assign", "owner": "ann"}),
+    (TRIAGE_BOOK, {**CLOSED, "action": "resolve"}),
+    (TRIAGE_BOOK, {**CLOSED, "action": "import", "triage_status": "dismissed"}),
+]
+
+
+@pytest.mark.parametrize(("book", "act"), STRICTER)
+def test_what_is_written_no_more_counts_where_it_was_written(
+    books: Books, monkeypatch: pytest.MonkeyPatch, book: ActBook, act: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingError) as refusal:
+        books.write(book, act)
+    assert refusal.value.code == "act_malformed"
+    assert not (books.home / book.file).exists()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("ingest.controls.act_book.why_refused", why_malformed)
+        books.write(book, act)
+    assert codes(books.read(book)) == [None]
+
+
+@pytest.mark.parametrize(
+    ("book", "act", "expected"),
+    [
+        (OVERRIDE_BOOK, {"evidence_url": "https://u:s3cret@x"}, "packet: and 64 lower-case hex"),
+        (OVERRIDE_BOOK, {"amount_cents": 0}, "minor units from 1"),
+        (OVERRIDE_BOOK, {"tenant_id": "s3cret" * 60}, "1 to 300 printable characters"),
+        (OVERRIDE_BOOK, {"expires_at": "s3cret"}, "2026-12-31T17:00:00Z"),
+        (OVERRIDE_BOOK, {"payout_key": "s3cret"}, "either break_id"),
+        (OVERRIDE_BOOK, {"action": "s3cret"}, "one of propose, approve, revoke"),
+        (OVERRIDE_BOOK, {"surprise": "s3cret"}, "no member but tenant_id"),
+        (WRITE_OFF_BOOK, {"entry_kind": "repayment"}, "a break is not repaid"),
+        (WRITE_OFF_BOOK, {"drift_cents": 4}, "as large as amount_cents"),
+        (WRITE_OFF_BOOK, {"break_id": None}, "none without break_id"),
+        (TRIAGE_BOOK, {"note": "s3cret" * 100}, "1 to 500 printable characters"),
+        (TRIAGE_BOOK, {"triage_status": "s3cret"}, "one of open, acknowledged"),
+    ],
+)
+def test_a_refusal_says_what_was_expected_and_not_what_was_given(
+    books: Books, book: ActBook, act: dict[str, Any], expected: str
+) -> None:
+    whole = {OVERRIDE_BOOK.name: PROPOSAL, WRITE_OFF_BOOK.name: WRITTEN_OFF, TRIAGE_BOOK.name: NOTE}
+    with pytest.raises(SettingError) as refusal:
+        books.write(book, {**whole[book.name], **act})
+    assert expected in refusal.value.expected
+    assert "s3cret" not in str(refusal.value)
 
 
 def test_several_acts_are_written_all_or_none(books: Books) -> None:

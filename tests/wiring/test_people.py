@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,16 @@ import pytest
 
 from dagster_project.cli_acts import refuse_ended
 from dagster_project.cli_explain import _SECTIONS
-from dagster_project.excepting import worth_of_override, worth_of_write_off
+from dagster_project.excepting import (
+    refuse_written_off,
+    worth_of_override,
+    worth_of_write_off,
+)
 from dagster_project.home import prepare_home
 from dagster_project.marts import Marts
 from dagster_project.narration import money
 from ingest.audit import AUDIT_FILE
-from ingest.controls import ActLine
+from ingest.controls import WRITE_OFF_BOOK, ActLine
 from ingest.errors import TieoutError
 from tests.wiring.conftest import Answer, one_paragraph, type_command
 from tests.wiring.receiver import receiving
@@ -201,6 +207,8 @@ def test_the_sheet_goes_out_and_comes_back(office: Office, tmp_path: Path) -> No
         ("triage assign brk_none ann", 1, "break_unknown"),
         ("triage resolve brk_none --resolution nope", 2, "resolution_unknown"),
         ("triage list --status nope", 2, "triage_status_unknown"),
+        ("triage note brk_none seen --status resolved", 2, "resolution_missing"),
+        ("triage assign brk_none ann --status dismissed", 2, "resolution_missing"),
         ("triage export --out /no/such/dir/x.csv", 2, "out_folder_missing"),
         ("packet viewer --out /no/such/dir/x.html", 2, "out_folder_missing"),
         ("packet checkpoint --out /no/such/dir/x", 2, "out_folder_missing"),
@@ -209,6 +217,12 @@ def test_the_sheet_goes_out_and_comes_back(office: Office, tmp_path: Path) -> No
             "write-off propose --tenant-id t --amount-cents 0 --currency usd --party-id p",
             2,
             "act_malformed",
+        ),
+        (
+            "write-off propose --tenant-id t --amount-cents 1 --currency usd --party-id p "
+            "--break-id b",
+            2,
+            "break_and_party",
         ),
     ],
 )
@@ -289,7 +303,11 @@ def proposed(row: dict[str, Any], **over: Any) -> ActLine:
     return ActLine(1, members=members, line_status="valid", void_code=None, **where, **who)
 
 
-@pytest.mark.parametrize("worth", [worth_of_override, worth_of_write_off])
+@pytest.mark.parametrize(
+    "worth",
+    [worth_of_override, partial(worth_of_write_off, book=())],
+    ids=["override", "write_off"],
+)
 @pytest.mark.parametrize(
     ("over", "code"),
     [
@@ -307,6 +325,91 @@ def test_an_approval_of_what_is_another_one_now_is_refused(
     with pytest.raises(TieoutError) as refusal:
         worth(home, proposed(row, **over))
     assert refusal.value.code == code
+
+
+def debt_of(office: Office) -> dict[str, Any]:
+    (row,) = [row for row in office.rows("chargeback_exposure") if row["outstanding_cents"] > 0]
+    return row
+
+
+def propose_write_off(office: Office, *flags: str, **given: object) -> Answer:
+    said = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    return office.type("write-off", "propose", *said, *flags, *LINK, "--reason", "x", "--json")
+
+
+def write_offs(office: Office) -> list[str]:
+    path = office.home / WRITE_OFF_BOOK.file
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize("flags", [(), ("--repayment",)], ids=["write_off", "repayment"])
+@pytest.mark.parametrize(
+    ("over", "more_cents", "code"),
+    [
+        ({"tenant_id": "nobody"}, 0, "nothing_owed"),
+        ({"party_id": "pty_nobody"}, 0, "nothing_owed"),
+        ({"party_id": None}, 0, "nothing_owed"),
+        ({"currency": "EUR"}, 0, "nothing_owed"),
+        ({}, 1, "more_than_owed"),
+    ],
+)
+def test_what_is_not_owed_is_neither_given_up_nor_repaid(
+    before: Office, flags: tuple[str, ...], over: dict[str, Any], more_cents: int, code: str
+) -> None:
+    row, book = debt_of(before), write_offs(before)
+    given = {name: row[name] for name in ("tenant_id", "party_id", "currency")} | over
+    given = {name: value for name, value in given.items() if value is not None}
+    given["amount_cents"] = row["outstanding_cents"] + more_cents
+    refused = propose_write_off(before, *flags, **given)
+    assert refused.code == 1, refused
+    one_paragraph(refused, code, "nothing was written")
+    # Who approves is told the same of a debt that became less meanwhile.
+    tenant_id = given.pop("tenant_id")
+    proposal = replace(proposed(open_break(before)), tenant_id=tenant_id, members=given)
+    with pytest.raises(TieoutError) as refusal:
+        worth_of_write_off(prepare_home(before.home), proposal, ())
+    assert refusal.value.code == code
+    assert write_offs(before) == book
+
+
+def test_the_whole_debt_of_a_party_is_given_up_or_repaid_by_two_people(before: Office) -> None:
+    row = debt_of(before)
+    given = {name: row[name] for name in ("tenant_id", "party_id", "currency")}
+    given["amount_cents"] = row["outstanding_cents"]
+    for flags, kind in (((), "write_off"), (("--repayment",), "repayment")):
+        act_id = propose_write_off(before, *flags, **given).json["id"]
+        approval = before.done("write-off", "approve", act_id, "--reason", "agreed")
+        assert approval["worth"].startswith(f"{kind} of ")
+        before.done("write-off", "revoke", act_id, "--reason", "a drill")
+
+
+def test_a_break_is_written_off_once_until_that_is_revoked(before: Office) -> None:
+    row = open_break(before)
+    given = {name: row[name] for name in ("tenant_id", "break_id", "currency")}
+    given["amount_cents"] = abs(row["drift_cents"])
+    first, waiting = [propose_write_off(before, **given).json["id"] for _ in range(2)]
+    before.done("write-off", "approve", first, "--reason", "agreed")
+    book = write_offs(before)
+    one_paragraph(propose_write_off(before, **given), "already_written_off", first)
+    second = ("write-off", "approve", waiting, "--reason", "agreed")
+    one_paragraph(before.type(*second), "already_written_off", first)
+    assert write_offs(before) == book
+    before.done("write-off", "revoke", first, "--reason", "a drill")
+    before.done(*second)
+    before.done("write-off", "revoke", waiting, "--reason", "a drill")
+
+
+def test_another_drift_of_the_same_break_may_be_written_off() -> None:
+    drift = {"break_id": "brk_1", "drift_cents": -5, "currency": "USD"}
+    closed = proposed({**drift, "reason_code": "AMOUNT_OVER", "tenant_id": "t"})
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    book = [closed, replace(closed, action="approve", operator="bea", at=at)]
+    with pytest.raises(TieoutError) as refusal:
+        refuse_written_off(book, "t", drift)
+    assert refusal.value.code == "already_written_off"
+    for over in ({"drift_cents": 5}, {"currency": "EUR"}, {"break_id": "brk_2"}):
+        refuse_written_off(book, "t", {**drift, **over})
+    refuse_written_off(book, "t_2", drift)
 
 
 def test_the_approval_of_a_proposal_that_ended_is_refused(before: Office) -> None:

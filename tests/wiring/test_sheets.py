@@ -95,6 +95,15 @@ def test_a_filled_in_sheet_asks_for_what_changed(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_that_closes_otherwise_keeps_how_it_ended(tmp_path: Path) -> None:
+    ended = {"triage_status": "resolved", "resolution": "fixed_by_booking"}
+    sheet = sheet_of([row("brk_1", **ended)])
+    path = tmp_path / "sheet.csv"
+    path.write_text(sheet.replace("resolved", "dismissed"))
+    (act,) = acts_of_sheet(path, {"brk_1": row("brk_1", **ended)}, {})
+    assert (act["triage_status"], act["resolution"]) == ("dismissed", "fixed_by_booking")
+
+
 def test_a_row_left_alone_asks_for_nothing_though_somebody_else_touched_its_break(
     tmp_path: Path,
 ) -> None:
@@ -137,6 +146,8 @@ def test_a_byte_order_mark_of_a_spreadsheet_is_taken(tmp_path: Path) -> None:
         ({"reason_code": "TIMING"}, "reason_code is not MISSING_EXTERNAL"),
         ({"currency": "EUR"}, "currency is not USD"),
         ({"triage_status": "done"}, "triage_status"),
+        ({"triage_status": "resolved"}, "resolution is missing"),
+        ({"triage_status": "dismissed"}, "resolution is missing"),
         ({"triage_status": ""}, "emptied"),
         ({"due_at": "Dec 1"}, "due_at"),
         ({"note": "x" * 501}, "note"),

@@ -21,6 +21,7 @@ from dagster_project import building
 from dagster_project.home import Home, read_state
 from dagster_project.index_page import write_index
 from dagster_project.kernel_evidence import kernel_evidence
+from dagster_project.kernel_reports import ReportRefused
 from dagster_project.manifest import Manifest
 from dagster_project.marts import Marts
 from dagster_project.pipeline import is_current
@@ -195,6 +196,13 @@ def _issue(
         raise _PacketRefused(
             got=f"a packet for {tenant} {period} that was refused: {refusal.detail}",
             expected="marts that bear what the packet claims",
+            remedy=refusal.remedy,
+            code=refusal.code,
+        ) from None
+    except ReportRefused as refusal:
+        raise _PacketRefused(
+            got=f"a packet for {tenant} {period} that was refused: {refusal.got}",
+            expected=refusal.expected,
             remedy=refusal.remedy,
             code=refusal.code,
         ) from None

@@ -17,12 +17,16 @@ from evidence.kernel_reconcile import reconcile_report
 from evidence.kernel_reports import billing_report, chargeback_report
 from ingest.errors import SettingError, TieoutError
 
-__all__ = ["ALL_TIME", "Wanted", "billing", "chargebacks", "reconcile"]
+__all__ = ["ALL_TIME", "ReportRefused", "Wanted", "billing", "chargebacks", "reconcile"]
 
 ALL_TIME: Final = "all"
 _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 Report = dict[str, Any]
+
+
+class ReportRefused(TieoutError):
+    """A figure that no report can say; it stops this report and no other."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def reconcile(
         if summary["expected_payout_amount_cents"] <= MAX_INT:
             yield reconcile_report(summary, mismatches.get(_key(summary), []))
             continue
-        refusal = TieoutError(
+        refusal = ReportRefused(
             got=f"payout instructions of {' '.join(_key(summary))} that sum to more than {MAX_INT}",
             expected="a sum that JSON can say",
             remedy="Correct the amounts of that month's instructions, and export them again",

@@ -180,7 +180,7 @@ def propose_write_off(
     }
     refuse_malformed(WRITE_OFF_BOOK, act)
     if break_id is None:
-        refuse_undue(home, tenant_id, party_id, amount_cents, currency)
+        refuse_undue(home, tenant_id, act)
     else:
         refuse_written_off(acts_of(settings, home, WRITE_OFF_BOOK), tenant_id, act)
     by = signing_of(settings, operator, key_file)

@@ -100,21 +100,21 @@ def refuse_written_off(
             )
 
 
-def refuse_undue(
-    home: Home, tenant_id: str, party_id: str | None, amount_cents: int, currency: str
-) -> None:
-    """Refuses to give up or take back more than is owed, as it is published now.
+def refuse_undue(home: Home, tenant_id: str, said: Mapping[str, object]) -> None:
+    """Refuses to give up more than is owed, or to take back where nothing is, as published now.
+
+    A party may pay back more than it owes: the rest is then owed to it, and the book must say so.
 
     Args:
         home: The home.
         tenant_id: The tenant.
-        party_id: Who owes it, or None for what no known party owes.
-        amount_cents: What is written off or repaid.
-        currency: In which currency.
+        said: Members of the proposal.
 
     Raises:
-        TieoutError: Nothing is owed there, or less than the amount.
+        TieoutError: Nothing is owed there, or less than is to be given up.
     """
+    party_id, currency = said.get("party_id"), str(said["currency"])
+    amount_cents = int(str(said["amount_cents"]))
     with Marts.published(home) as marts:
         owed_cents = sum(
             int(row["outstanding_cents"])
@@ -123,7 +123,7 @@ def refuse_undue(
         )
     debt = f"unattributed debt of {tenant_id[:60]}"
     if party_id is not None:
-        debt = f"debt of {party_id[:60]} of {tenant_id[:60]}"
+        debt = f"debt of {str(party_id)[:60]} of {tenant_id[:60]}"
     if owed_cents == 0:
         raise TieoutError(
             got=f"no published {debt} in {currency}",
@@ -132,7 +132,7 @@ def refuse_undue(
             "nothing was written",
             code="nothing_owed",
         )
-    if amount_cents > owed_cents:
+    if amount_cents > owed_cents and said["entry_kind"] == "write_off":
         raise TieoutError(
             got=f"{money(amount_cents, currency)} of {debt}, which is "
             f"{money(owed_cents, currency)}",
@@ -180,9 +180,8 @@ def worth_of_write_off(home: Home, proposal: ActLine, book: Sequence[ActLine]) -
     said = proposal.members
     amount_cents, currency = _amount_cents(proposal), str(said["currency"])
     if "break_id" not in said:
-        party_id = None if "party_id" not in said else str(said["party_id"])
-        refuse_undue(home, str(proposal.tenant_id), party_id, amount_cents, currency)
-        of = party_id or "what no party owes"
+        refuse_undue(home, str(proposal.tenant_id), said)
+        of = said.get("party_id") or "what no party owes"
         return f"{said['entry_kind']} of {money(amount_cents, currency)} is posted to {of}"
     row = _break(home, str(said["break_id"]))
     if any(row[name] != said[name] for name in ("drift_cents", "currency")):

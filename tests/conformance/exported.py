@@ -57,7 +57,7 @@ def add_operation(exports: Exports, tenant: str, provider: str, given: Case, **o
             "providerId": provider,
             "operationId": given["operationId"],
             "direction": given.get("direction", "payout"),
-            "idempotencyKey": given.get("idempotencyKey", key),
+            "idempotencyKey": key,
             "amountCents": given["amountCents"],
             "currency": given.get("currency"),
             "counterpartyRef": f"party:{given.get('partyId', 'x')}",

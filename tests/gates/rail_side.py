@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.gates.landed import AS_OF, PLATFORM, World
 
-__all__ = ["RailSide", "add_balances", "add_platform"]
+__all__ = ["READ_AT", "RailSide", "add_balances", "add_platform"]
 
 READ_AT = AS_OF - timedelta(minutes=8)
 

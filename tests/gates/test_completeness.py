@@ -8,8 +8,7 @@ from typing import Any
 from tests.gates.conftest import Warehouse
 from tests.gates.landed import AS_OF, World, planted
 from tests.gates.partner import Partner
-
-READ_AT = AS_OF - timedelta(minutes=8)
+from tests.gates.rail_side import READ_AT
 
 
 def _slice(world: World, account_id: str, status: str, **over: Any) -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 
 from tests.gates.conftest import Warehouse
 from tests.gates.landed import PLATFORM, World, planted
 from tests.gates.partner import Partner
+from tests.mutation.history import break_id
 
 DAYS_AGO = 50
-
-
-def _break_id(tenant: str, kind: str, key: str) -> str:
-    text = "|".join((tenant, kind, key, "USD"))
-    return f"brk_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 @planted
@@ -23,7 +18,7 @@ def given_up_and_taken_back(world: World) -> None:
     transfer_id = partner.transfer(None, 700, days_ago=DAYS_AGO)
     given = {
         "entry_kind": "write_off",
-        "break_id": _break_id("r_taken_back", "movement", f"{PLATFORM}:txn_{transfer_id}"),
+        "break_id": break_id("r_taken_back", "movement", f"{PLATFORM}:txn_{transfer_id}", "USD"),
         "drift_cents": -700,
         "amount_cents": 700,
         "currency": "USD",

@@ -18,7 +18,7 @@ from dagster_project.home import Home
 from dagster_project.manifest import Manifest
 from tests.warehouse.comparing import FILES
 
-__all__ = ["Copied", "copied", "is_view", "nodes_of", "read_by", "table_of"]
+__all__ = ["Copied", "copied", "is_carried", "is_view", "nodes_of", "read_by", "table_of"]
 
 Node = dict[str, Any]
 
@@ -45,7 +45,7 @@ class Copied:
         """Where the rows of a model, seed or source stand, which are never behind a view."""
         if node["resource_type"] == "source":
             return f'work.landing."{node["identifier"]}"'
-        if node["config"]["materialized"] == "carried" and node["database"] == "work":
+        if is_carried(node) and node["database"] == "work":
             return f"carried.{node['schema']}.{node['name']}"
         return str(node["relation_name"])
 
@@ -96,6 +96,10 @@ def read_by(nodes: dict[str, Node], node: Node) -> Iterator[Node]:
         yield one
         if is_view(one):
             yield from read_by(nodes, one)
+
+
+def is_carried(node: Node) -> bool:
+    return bool(node.get("config", {}).get("materialized") == "carried")
 
 
 def is_view(node: Node) -> bool:

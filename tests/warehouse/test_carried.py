@@ -21,7 +21,7 @@ from tests.bench.big_world import pin
 from tests.mutation import harness
 from tests.warehouse.comparing import different_tables
 from tests.warehouse.conftest import ANCHOR, Built
-from tests.warehouse.copied import Node, is_view, nodes_of, read_by, table_of
+from tests.warehouse.copied import Node, is_carried, is_view, nodes_of, read_by, table_of
 from tests.warehouse.pieces import PARTS, cut
 
 RUN_ID = "parts"
@@ -232,10 +232,6 @@ def _replaced(home: Home) -> dict[str, int]:
 
 
 def _carried(nodes: dict[str, Node]) -> dict[str, Node]:
-    found = {
-        node["name"]: node
-        for node in nodes.values()
-        if node.get("config", {}).get("materialized") == "carried"
-    }
+    found = {node["name"]: node for node in nodes.values() if is_carried(node)}
     assert len(found) > 10
     return found

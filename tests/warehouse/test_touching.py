@@ -18,7 +18,7 @@ import pytest
 from dagster_project.home import prepare_home
 from tests.mutation import harness
 from tests.warehouse.conftest import Built
-from tests.warehouse.copied import Copied, Node, copied, is_view, read_by, table_of
+from tests.warehouse.copied import Copied, Node, copied, is_carried, is_view, read_by, table_of
 
 # A parent as it was built, and with rows that lack or are other ones.
 WAYS = (("other", "built"), ("built", "other"))
@@ -47,7 +47,7 @@ def _untouched(warehouse: Copied, seeds: range) -> list[str]:
         _announce(warehouse, node)
     untouched, still = [], []
     for model in warehouse.nodes.values():
-        if not _is_carried(model) or model["config"].get("touched_by") is None:
+        if not is_carried(model) or model["config"].get("touched_by") is None:
             continue  # Computed whole and compared.
         differed = 0
         for parent, other in _changes(warehouse, model, seeds):
@@ -124,7 +124,7 @@ def _judged(warehouse: Copied, model: Node, parent: Node, other: str) -> tuple[i
 def _announce(warehouse: Copied, node: Node, gone: str = "", come: str = "") -> None:
     """Says what a build would say of a carried or a landed table: rows that went and that came."""
     nothing = f"select * from {warehouse.relation(node)} limit 0"
-    if _is_carried(node):
+    if is_carried(node):
         warehouse.execute(
             f"create or replace table work.changed.{node['name']} as "
             f"select *, true as is_before from ({gone or nothing}) "
@@ -151,10 +151,6 @@ def _in_full(model: Node) -> str:
     for schema in ("changed", "arrived", "landing"):
         query = query.replace(f" {schema}.", f" work.{schema}.")
     return query.replace(" carried.main.", " warehouse.main.")
-
-
-def _is_carried(node: Node) -> bool:
-    return bool(node["config"].get("materialized") == "carried")
 
 
 def _unique_by(warehouse: Copied, node: Node) -> set[str]:

@@ -271,24 +271,21 @@ coded as (
 ),
 
 given_up as (
-    select
+    select distinct
         tenant_id,
         break_id,
         currency,
-        drift_cents,
-        min(posted_at) as written_off_at
+        drift_cents
     from {{ ref('int_write_offs') }}
     where
         is_standing
         and break_id is not null
-    group by tenant_id, break_id, currency, drift_cents
 ),
 
 -- A write-off closes exactly the difference that two people saw, sign included; another one is open again.
 final as (
     select
         coded.*,
-        given_up.written_off_at,
         given_up.break_id is not null as is_written_off,
         case
             when given_up.break_id is not null then 'ok'

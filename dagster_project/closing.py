@@ -1,8 +1,8 @@
 """The close-out of a run: what it did becomes landed history.
 
-Belongs here: rows of acts (open breaks, gate evaluations, packets, the run itself, restated
-figures, the payout journal, operator lines) and their landing. Does not belong here: building their
-models or publishing (`pipeline.py`).
+Belongs here: rows of acts (breaks with what was open of them, gate evaluations, packets, the run
+itself, restated figures, the payout journal, operator lines) and their landing. Does not belong
+here: building their models or publishing (`pipeline.py`).
 
 Landing the same acts again changes nothing, so the close-out may be repeated after any crash.
 """
@@ -14,11 +14,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+import duckdb
+
 from dagster_project.acting import erased_of, land_books
 from dagster_project.auditing import land_audit
+from dagster_project.carrying import attach_work
 from dagster_project.controls import land_controls
 from dagster_project.deciding import decision_digest, newest_decision
-from dagster_project.marts import Marts, Row
+from dagster_project.marts import Marts, Row, rows_of
 from dagster_project.pipeline import land_journal
 from dagster_project.runs import Run, new_run_id
 from dagster_project.session import Session
@@ -35,6 +38,12 @@ __all__ = ["land_acts"]
 _DRIFT: Final = "reconciliation_drift"
 _GATES: Final = "payout_gates"
 _SUBMISSIONS: Final = "payout_submissions"
+_STATES: Final = """
+select states.break_id, states.item_kind, states.opened_at, states.open_cents, states.matched_cents
+from work.intermediate.int_open_item_states as states
+inner join work.staging.stg_tieout__run as run on run.run_id = ?
+where states.is_of_run
+"""
 
 
 def land_acts(session: Session, run: Run) -> dict[str, int]:
@@ -59,7 +68,7 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
     }
     with Marts.published(session.home) as marts:
         tables = (
-            (BREAKS, _breaks(run, marts)),
+            (BREAKS, _breaks(session, run, marts)),
             (GATE_EVALUATIONS, _evaluations(session, run, marts)),
             (PACKETS, _packets(session)),
             (RUN_LOG, [_run_row(run)]),
@@ -103,10 +112,11 @@ def _land_new(
     return manifest.rows if manifest else 0
 
 
-def _breaks(run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
+def _breaks(session: Session, run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
     complete = _complete_tenants(marts)
+    states = _states(session, run)
     for row in marts.rows(_DRIFT):
-        yield {
+        yield states.get(row["break_id"], {}) | {
             "run_id": run.run_id,
             "as_of": run.as_of,
             "tenant_id": row["tenant_id"],
@@ -127,6 +137,17 @@ def _breaks(run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
             "payout_key": row["payout_key"],
             "expected_by": row["expected_by"],
         }
+
+
+def _states(session: Session, run: Run) -> dict[str, Row]:
+    """What the run's build held open of each break; nothing where its tables are no more."""
+    with duckdb.connect() as database:
+        attach_work(database, session.home.warehouse)
+        try:
+            states = database.sql(_STATES, params=[run.run_id])
+        except duckdb.CatalogException:
+            return {}  # Built by a release that kept no amounts.
+        return {row.pop("break_id"): row for row in rows_of(states)}
 
 
 def _complete_tenants(marts: Marts) -> set[str]:

@@ -18,7 +18,7 @@ import duckdb
 from dagster_project.home import Home
 from ingest.errors import TieoutError
 
-__all__ = ["Marts", "Row"]
+__all__ = ["Marts", "Row", "rows_of"]
 
 Row = dict[str, Any]
 
@@ -99,7 +99,7 @@ class Marts:
         """
         # A cursor of its own: an unread result would block every other query of the connection.
         with self._db.cursor() as cursor:
-            yield from _dicts(_where(self._table(mart, cursor), equal))
+            yield from rows_of(_where(self._table(mart, cursor), equal))
 
     def rows_ending(
         self, mart: str, column: str, ending: str, **equal: str | None
@@ -111,7 +111,7 @@ class Marts:
             ends = duckdb.FunctionExpression(
                 "suffix", duckdb.ColumnExpression(column), duckdb.ConstantExpression(ending)
             )
-            yield from _dicts(_where(self._table(mart, cursor), equal).filter(ends))
+            yield from rows_of(_where(self._table(mart, cursor), equal).filter(ends))
 
     def linked_rows(self, mart: str, owner: str, column: str, **equal: str | None) -> Iterator[Row]:
         """Rows of a mart that share `column` with a row of `owner` that `equal` selects."""
@@ -119,7 +119,7 @@ class Marts:
             owners = _where(self._table(owner, cursor), equal).set_alias("owner")
             table = self._table(mart, cursor).set_alias("linked")
             condition = f"linked.{column} = owner.{column}"
-            yield from _dicts(table.join(owners, condition=condition, how="semi"))
+            yield from rows_of(table.join(owners, condition=condition, how="semi"))
 
     def _table(
         self, mart: str, cursor: duckdb.DuckDBPyConnection | None = None
@@ -155,7 +155,8 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _dicts(table: duckdb.DuckDBPyRelation) -> Iterator[Row]:
+def rows_of(table: duckdb.DuckDBPyRelation) -> Iterator[Row]:
+    """Yields one dict a row, column order kept; times are UTC-aware."""
     names = table.columns
     for values in table.iter_rows(_CHUNK_ROWS):
         yield {

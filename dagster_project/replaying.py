@@ -4,8 +4,9 @@ Belongs here: which models lie between inputs and packet tables, and reading a t
 inputs. Does not belong here: the plan's form and the engine (`evidence`), or which rows of the rail
 are a tenant's (`int_tenant_rail_objects` says it).
 
-Everything is computed again from the tenant's own staged rows. Two relations are given instead,
-because they rest on rows that no tenant's packet may show; their models say `replay: given`.
+Everything is computed again from the tenant's own staged rows. What was read of the rail and what
+earlier runs held open is given instead, because it rests on rows that no tenant's packet may show;
+its models say `replay: given`.
 """
 
 from __future__ import annotations

@@ -18,14 +18,26 @@ items as (
 
     union all
 
+    -- What was not read again is open as it was, unless that very difference was written off.
     select
-        tenant_id,
-        currency,
-        abs(expected_cents - actual_cents) as unexplained_cents
-    from {{ ref('int_item_lifecycles') }}
+        states.tenant_id,
+        states.currency,
+        states.open_cents as unexplained_cents
+    from {{ ref('int_open_item_states') }} as states
+    inner join {{ ref('int_item_lifecycles') }} as lifecycles
+        on states.break_id = lifecycles.break_id
+    left join {{ ref('int_write_offs') }} as write_offs
+        on
+            states.break_id = write_offs.break_id
+            and states.tenant_id = write_offs.tenant_id
+            and states.currency = write_offs.currency
+            and states.drift_cents = write_offs.drift_cents
+            and write_offs.is_standing
     where
-        not is_found
-        and lifecycle = 'persisting'
+        states.is_of_run
+        and not lifecycles.is_found
+        and lifecycles.lifecycle = 'persisting'
+        and write_offs.break_id is null
 ),
 
 open_now as (

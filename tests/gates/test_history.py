@@ -12,6 +12,8 @@ from tests.gates.landed import AS_OF, World, planted
 from tests.gates.partner import Partner
 from tests.gates.test_overrides import broken, seen
 
+# When the publication before the build was.
+LATER = AS_OF - timedelta(days=2)
 # Tenant: the outcome under which a run of three days ago saw what is a break now.
 SEEN: dict[str, str] = {"waited_until_today": "pending", "broke_before_today": "break"}
 
@@ -60,8 +62,7 @@ ACCEPTED: dict[str, tuple[dict[str, object], int, str | None]] = {
 
 @planted
 def overrides_that_outlived_their_drift(world: World) -> None:
-    before = AS_OF - timedelta(days=2)
-    world.own("run_log", run_id="later", as_of=before, known_at=before, started_at=before)
+    world.own("run_log", run_id="later", as_of=LATER, known_at=LATER, started_at=LATER)
     for name, (shown, days, _) in ACCEPTED.items():
         tenant = f"t_accepted_{name}"
         partner, break_id = broken(world, tenant)
@@ -73,12 +74,12 @@ def overrides_that_outlived_their_drift(world: World) -> None:
         }
         row = {
             "run_id": "later",
-            "as_of": before,
+            "as_of": LATER,
             "tenant_id": tenant,
             "outcome": "break",
             "lifecycle": "persisting",
             "period": "2026-02",
-            "first_seen_at": before,
+            "first_seen_at": LATER,
             "source_complete": True,
             **about,
             **shown,
@@ -126,7 +127,7 @@ def conditions_that_held_although_they_were_lifted(world: World) -> None:
             payout_key=key,
             decision="hold" if codes else "release",
             held_codes=codes,
-            as_of=AS_OF - timedelta(days=2),
+            as_of=LATER,
         )
         proposal = {
             "payout_key": key,

@@ -51,6 +51,7 @@ BUILT = tuple(
         "reconciliation_drift",
         "reconciliation_runs",
         "period_figures",
+        "open_item_rollforward",
         "tag:acts",
     )
 )

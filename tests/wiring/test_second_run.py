@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from dagster_project import building, closing, deciding, enforcing, issuing, pipeline, shelf
@@ -24,7 +25,7 @@ from dagster_project.sources import all_specs
 from ingest.errors import TieoutError
 from ingest.folding import fold_landing
 from ingest.folds import Fold, Folds, remove_folds
-from ingest.tables import BIGINT, PINNED_BATCHES
+from ingest.tables import BIGINT, BREAKS, PINNED_BATCHES
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,29 @@ def test_landing_the_same_acts_again_changes_nothing(session: Session) -> None:
     run = last_published(session.home)
     assert run is not None
     assert set(closing.land_acts(session, run).values()) == {0}
+
+
+def test_a_publication_leaves_what_it_held_open_as_history(session: Session) -> None:
+    run = last_published(session.home)
+    assert run is not None
+    files = session.home.root / "landing" / BREAKS.source / BREAKS.table / "*.parquet"
+    told = duckdb.sql(
+        """
+        select tenant_id, currency, cast(sum(open_cents) as bigint), bool_and(opened_at is not null)
+        from read_parquet($files)
+        where run_id = $run_id and outcome <> 'ok'
+        group by all
+        """,
+        params={"run_id": run.run_id, "files": str(files)},
+    ).fetchall()
+    with Marts.published(session.home) as marts:
+        rows = sorted(marts.rows("open_item_rollforward"), key=lambda row: row["period"])
+    closing_cents = {(row["tenant_id"], row["currency"]): row["closing_cents"] for row in rows}
+    assert sum(closing_cents.values()) > 0
+    assert {(tenant, currency): cents for tenant, currency, cents, _ in told} == {
+        key: cents for key, cents in closing_cents.items() if cents
+    }
+    assert all(is_dated for *_, is_dated in told)
 
 
 def test_the_same_decision_is_signed_to_the_same_bytes(session: Session) -> None:

@@ -1,5 +1,17 @@
 -- grain: one tenant, currency, month opened, month cleared (null: still open) and how of both: money that waited for the other side
-with payouts as (
+-- What was never open in a publication, or is not now, waited from its source's time to its match's.
+with followed as (
+    select distinct
+        tenant_id,
+        item_kind,
+        payout_key,
+        rail_object_id,
+        currency
+    from {{ ref('int_open_item_states') }}
+    where item_kind in ('payout', 'collection', 'refund')
+),
+
+matched as (
     select
         positions.tenant_id,
         positions.currency,
@@ -11,21 +23,36 @@ with payouts as (
         on
             allocations.tenant_id = positions.tenant_id
             and allocations.payout_key = positions.payout_key
-    where allocations.allocated_cents > 0
-),
+    left join followed
+        on
+            followed.item_kind = 'payout'
+            and allocations.tenant_id = followed.tenant_id
+            and allocations.payout_key = followed.payout_key
+    where
+        allocations.allocated_cents > 0
+        and followed.payout_key is null
 
-collections as (
+    union all
+
     select
-        tenant_id,
-        currency,
-        receipted_at as opened_at,
-        collected_at as cleared_at,
-        matched_cents as amount_cents
-    from {{ ref('int_collection_positions') }}
-    where matched_cents > 0
-),
+        positions.tenant_id,
+        positions.currency,
+        positions.receipted_at as opened_at,
+        positions.collected_at as cleared_at,
+        positions.matched_cents as amount_cents
+    from {{ ref('int_collection_positions') }} as positions
+    left join followed
+        on
+            followed.item_kind = 'collection'
+            and positions.tenant_id = followed.tenant_id
+            and positions.charge_id = followed.rail_object_id
+            and positions.currency = followed.currency
+    where
+        positions.matched_cents > 0
+        and followed.rail_object_id is null
 
-refunds as (
+    union all
+
     select
         positions.tenant_id,
         positions.currency,
@@ -38,106 +65,73 @@ refunds as (
             allocations.tenant_id = positions.tenant_id
             and allocations.charge_id = positions.charge_id
             and allocations.currency = positions.currency
-    where allocations.allocated_cents > 0
+    left join followed
+        on
+            followed.item_kind = 'refund'
+            and allocations.tenant_id = followed.tenant_id
+            and allocations.charge_id = followed.rail_object_id
+            and allocations.currency = followed.currency
+    where
+        allocations.allocated_cents > 0
+        and followed.rail_object_id is null
 ),
 
--- Of write-offs that overlap the first posts and the last reverses: how many stand after each.
-counted as (
+-- What rose first falls first.
+rises as (
     select
         *,
-        sum(case when posting = 'posted' then 1 else -1 end) over (
-            partition by tenant_id, break_id, currency, drift_cents
-            order by posted_at asc nulls last, write_off_id asc nulls last, posting asc nulls last
-            rows between unbounded preceding and current row
-        ) as standing
-    from {{ ref('int_write_offs') }}
-    where break_id is not null
+        {{ running_cents('change_cents', 'break_id', 'changed_at asc nulls last, is_write_off asc nulls last') }} as up_to_cents
+    from {{ ref('int_open_item_changes') }}
+    where change_cents > 0
 ),
 
-turns as (
+falls as (
     select
-        tenant_id,
+        *,
+        {{ running_cents('-change_cents', 'break_id', 'changed_at asc nulls last, is_write_off asc nulls last') }} as up_to_cents
+    from {{ ref('int_open_item_changes') }}
+    where change_cents < 0
+),
+
+fallen as (
+    select
         break_id,
-        currency,
-        drift_cents,
-        posting,
-        posted_at,
-        lag(posted_at) over (
-            partition by tenant_id, break_id, currency, drift_cents
-            order by posted_at asc nulls last, posting asc nulls last
-        ) as reinstated_at,
-        row_number() over (
-            partition by tenant_id, break_id, currency, drift_cents
-            order by posted_at desc nulls last, posting desc nulls last
-        ) as newest_rank
-    from counted
-    where
-        (posting = 'posted' and standing = 1)
-        or (posting = 'reversed' and standing = 0)
+        max(up_to_cents) as fallen_cents
+    from falls
+    group by break_id
 ),
 
--- A write-off closes exactly the difference that two people saw; its reverse opens it again, and changes no month before.
-written_off as (
+paired as (
     select
-        items.tenant_id,
-        items.break_id,
-        items.currency,
-        case when turns.posting = 'reversed' then turns.posted_at else coalesce(turns.reinstated_at, items.since_at) end as opened_at,
-        case when turns.posting = 'posted' then turns.posted_at end as cleared_at,
-        items.unexplained_cents as amount_cents,
-        turns.posting = 'posted' as is_written_off,
-        turns.posting = 'reversed' or turns.reinstated_at is not null as is_reinstated
-    from {{ ref('int_open_items') }} as items
-    inner join turns
+        rises.tenant_id,
+        rises.currency,
+        rises.changed_at as opened_at,
+        coalesce(falls.changed_at, rises.changed_at) as cleared_at,
+        least(rises.up_to_cents, falls.up_to_cents)
+        - greatest(rises.up_to_cents - rises.change_cents, falls.up_to_cents + falls.change_cents) as amount_cents,
+        falls.is_write_off as is_written_off,
+        rises.is_write_off as is_reinstated
+    from rises
+    inner join falls
         on
-            items.tenant_id = turns.tenant_id
-            and items.break_id = turns.break_id
-            and items.currency = turns.currency
-            and items.expected_cents - items.actual_cents = turns.drift_cents
-    where
-        turns.posting = 'posted'
-        or turns.newest_rank = 1
+            rises.break_id = falls.break_id
+            and rises.up_to_cents > falls.up_to_cents + falls.change_cents
+            and falls.up_to_cents > rises.up_to_cents - rises.change_cents
 ),
 
-open_items as (
+left_open as (
     select
-        items.tenant_id,
-        items.currency,
-        items.since_at as opened_at,
+        rises.tenant_id,
+        rises.currency,
+        rises.changed_at as opened_at,
         cast(null as {{ dbt.type_timestamp() }}) as cleared_at,
-        items.unexplained_cents as amount_cents
-    from {{ ref('int_open_items') }} as items
-    left join written_off
-        on
-            items.tenant_id = written_off.tenant_id
-            and items.break_id = written_off.break_id
-    where written_off.break_id is null
-),
-
--- What was open and whose source is gone or unread is open still: it has waited since it was first seen.
-carried as (
-    select
-        tenant_id,
-        currency,
-        first_seen_at as opened_at,
-        cast(null as {{ dbt.type_timestamp() }}) as cleared_at,
-        abs(expected_cents - actual_cents) as amount_cents
-    from {{ ref('int_item_lifecycles') }}
-    where
-        not is_found
-        and lifecycle = 'persisting'
-),
-
-cleared as (
-    select * from payouts
-    union all
-    select * from collections
-    union all
-    select * from refunds
-    union all
-    select * from open_items
-    union all
-    select * from carried
+        least(rises.change_cents, rises.up_to_cents - coalesce(fallen.fallen_cents, 0)) as amount_cents,
+        false as is_written_off,
+        rises.is_write_off as is_reinstated
+    from rises
+    left join fallen
+        on rises.break_id = fallen.break_id
+    where rises.up_to_cents > coalesce(fallen.fallen_cents, 0)
 ),
 
 spans as (
@@ -145,19 +139,17 @@ spans as (
         *,
         false as is_written_off,
         false as is_reinstated
-    from cleared
+    from matched
 
     union all
 
-    select
-        tenant_id,
-        currency,
-        opened_at,
-        cleared_at,
-        amount_cents,
-        is_written_off,
-        is_reinstated
-    from written_off
+    select *
+    from paired
+
+    union all
+
+    select *
+    from left_open
 ),
 
 -- What its source gives no time for opens when it clears, or now.

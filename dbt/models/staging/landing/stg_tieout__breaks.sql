@@ -21,6 +21,10 @@ final as (
         rail_object_id,
         payout_key,
         expected_by,
+        item_kind,
+        opened_at,
+        open_cents,
+        matched_cents,
         first_seen_at,
         source_complete,
         received_at

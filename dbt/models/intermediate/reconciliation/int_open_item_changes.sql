@@ -1,0 +1,192 @@
+-- grain: one moment at which one break rose or fell: found, matched, written off, taken back, or cured without a match
+with states as (
+    select
+        *,
+        open_cents + matched_cents as total_cents,
+        lag(open_cents + matched_cents) over (partition by break_id order by stated_at asc nulls last) as total_before_cents,
+        lead(stated_at) over (partition by break_id order by stated_at asc nulls last) as next_stated_at
+    from {{ ref('int_open_item_states') }}
+),
+
+-- What is first seen opened when its source says; what changes without a match changed when a publication saw it.
+found as (
+    select
+        tenant_id,
+        break_id,
+        currency,
+        case when total_before_cents is null then opened_at else stated_at end as changed_at,
+        total_cents - coalesce(total_before_cents, 0) as change_cents,
+        false as is_write_off
+    from states
+),
+
+of_run as (
+    select distinct
+        tenant_id,
+        break_id,
+        currency,
+        item_kind,
+        payout_key,
+        rail_object_id
+    from states
+    where next_stated_at is null
+),
+
+matched as (
+    select
+        of_run.tenant_id,
+        of_run.break_id,
+        of_run.currency,
+        allocations.created_at as changed_at,
+        -allocations.allocated_cents as change_cents,
+        false as is_write_off
+    from of_run
+    inner join {{ ref('int_transfer_allocations') }} as allocations
+        on
+            of_run.tenant_id = allocations.tenant_id
+            and of_run.payout_key = allocations.payout_key
+    where of_run.item_kind = 'payout'
+
+    union all
+
+    select
+        of_run.tenant_id,
+        of_run.break_id,
+        of_run.currency,
+        positions.collected_at as changed_at,
+        -positions.matched_cents as change_cents,
+        false as is_write_off
+    from of_run
+    inner join {{ ref('int_collection_positions') }} as positions
+        on
+            of_run.tenant_id = positions.tenant_id
+            and of_run.rail_object_id = positions.charge_id
+            and of_run.currency = positions.currency
+    where of_run.item_kind = 'collection'
+
+    union all
+
+    select
+        of_run.tenant_id,
+        of_run.break_id,
+        of_run.currency,
+        allocations.occurred_at as changed_at,
+        -allocations.allocated_cents as change_cents,
+        false as is_write_off
+    from of_run
+    inner join {{ ref('int_refund_allocations') }} as allocations
+        on
+            of_run.tenant_id = allocations.tenant_id
+            and of_run.rail_object_id = allocations.charge_id
+            and of_run.currency = allocations.currency
+    where of_run.item_kind = 'refund'
+),
+
+postings as (
+    select
+        tenant_id,
+        break_id,
+        currency,
+        drift_cents,
+        posted_at,
+        case when posting = 'posted' then 1 else -1 end as turn
+    from {{ ref('int_write_offs') }}
+    where break_id is not null
+),
+
+-- Whether a break is written off can change when somebody signs and when its difference is seen to be another.
+moments as (
+    select
+        tenant_id,
+        break_id,
+        currency,
+        posted_at as changed_at
+    from postings
+
+    union distinct
+
+    select
+        states.tenant_id,
+        states.break_id,
+        states.currency,
+        states.stated_at as changed_at
+    from states
+    inner join postings
+        on
+            states.tenant_id = postings.tenant_id
+            and states.break_id = postings.break_id
+            and states.currency = postings.currency
+),
+
+-- Before the first publication a break was as that found it.
+in_force as (
+    select
+        moments.tenant_id,
+        moments.break_id,
+        moments.currency,
+        moments.changed_at,
+        states.drift_cents,
+        states.open_cents
+    from moments
+    inner join states
+        on
+            moments.tenant_id = states.tenant_id
+            and moments.break_id = states.break_id
+            and moments.currency = states.currency
+            and (states.total_before_cents is null or states.stated_at <= moments.changed_at)
+            and (states.next_stated_at is null or states.next_stated_at > moments.changed_at)
+),
+
+-- A write-off closes exactly the difference that two people saw; of several the first posts and the last reverses.
+given_up as (
+    select
+        in_force.tenant_id,
+        in_force.break_id,
+        in_force.currency,
+        in_force.changed_at,
+        case when sum(postings.turn) > 0 then min(in_force.open_cents) else 0 end as given_up_cents
+    from in_force
+    left join postings
+        on
+            in_force.tenant_id = postings.tenant_id
+            and in_force.break_id = postings.break_id
+            and in_force.currency = postings.currency
+            and in_force.drift_cents = postings.drift_cents
+            and in_force.changed_at >= postings.posted_at
+    group by in_force.tenant_id, in_force.break_id, in_force.currency, in_force.changed_at
+),
+
+written_off as (
+    select
+        tenant_id,
+        break_id,
+        currency,
+        changed_at,
+        coalesce(lag(given_up_cents) over (partition by break_id order by changed_at asc nulls last), 0)
+        - given_up_cents as change_cents,
+        true as is_write_off
+    from given_up
+),
+
+changes as (
+    select * from found
+    union all
+    select * from matched
+    union all
+    select * from written_off
+),
+
+final as (
+    select
+        tenant_id,
+        break_id,
+        currency,
+        changed_at,
+        change_cents,
+        is_write_off
+    from changes
+    where change_cents <> 0
+)
+
+select *
+from final

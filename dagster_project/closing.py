@@ -39,7 +39,13 @@ _DRIFT: Final = "reconciliation_drift"
 _GATES: Final = "payout_gates"
 _SUBMISSIONS: Final = "payout_submissions"
 _STATES: Final = """
-select states.break_id, states.item_kind, states.opened_at, states.open_cents, states.matched_cents
+select
+    states.break_id,
+    states.item_kind,
+    states.opened_at,
+    states.open_cents,
+    states.matched_cents,
+    states.matched_at
 from work.intermediate.int_open_item_states as states
 inner join work.staging.stg_tieout__run as run on run.run_id = ?
 where states.is_of_run

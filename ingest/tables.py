@@ -319,6 +319,7 @@ BREAKS: Final = TableSpec(
         opened_at=TIMESTAMP,
         open_cents=BIGINT,
         matched_cents=BIGINT,
+        matched_at=TIMESTAMP,
     ),
     key=("run_id", "tenant_id", "break_id"),
     append_only=True,

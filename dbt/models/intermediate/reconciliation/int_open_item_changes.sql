@@ -2,9 +2,10 @@
 with states as (
     select
         *,
-        open_cents + matched_cents as total_cents,
-        lag(open_cents + matched_cents) over (partition by break_id order by stated_at asc nulls last) as total_before_cents,
-        lead(stated_at) over (partition by break_id order by stated_at asc nulls last) as next_stated_at
+        lead(stated_at) over (partition by break_id order by stated_at asc nulls last) as next_stated_at,
+        lag(open_cents) over (partition by break_id order by stated_at asc nulls last) as open_before_cents,
+        matched_cents
+        - coalesce(lag(matched_cents) over (partition by break_id order by stated_at asc nulls last), 0) as matched_change_cents
     from {{ ref('int_open_item_states') }}
 ),
 
@@ -14,72 +15,48 @@ found as (
         tenant_id,
         break_id,
         currency,
-        case when total_before_cents is null then opened_at else stated_at end as changed_at,
-        total_cents - coalesce(total_before_cents, 0) as change_cents,
+        case when stated_before_at is null then opened_at else stated_at end as changed_at,
+        -- A match that is withdrawn opens what it had closed.
+        open_cents - coalesce(open_before_cents, 0) + greatest(matched_change_cents, 0) as change_cents,
         false as is_write_off
     from states
 ),
 
-of_run as (
-    select distinct
-        tenant_id,
-        break_id,
-        currency,
-        item_kind,
-        payout_key,
-        rail_object_id
+-- Matches since the publication before, if they are still the ones that this publication had.
+dated as (
+    select
+        states.break_id,
+        states.stated_at,
+        matches.matched_at,
+        matches.matched_cents,
+        sum(matches.matched_cents) over (partition by states.break_id, states.stated_at) as window_cents
     from states
-    where next_stated_at is null
+    inner join {{ ref('int_open_item_matches') }} as matches
+        on
+            states.break_id = matches.break_id
+            and states.stated_at >= matches.matched_at
+            and coalesce(states.stated_before_at < matches.matched_at, true)
 ),
 
 matched as (
     select
-        of_run.tenant_id,
-        of_run.break_id,
-        of_run.currency,
-        allocations.created_at as changed_at,
-        -allocations.allocated_cents as change_cents,
+        states.tenant_id,
+        states.break_id,
+        states.currency,
+        case
+            when dated.break_id is not null then dated.matched_at
+            when states.matched_at > states.stated_before_at or states.stated_before_at is null then states.matched_at
+            else states.stated_at
+        end as changed_at,
+        -coalesce(dated.matched_cents, states.matched_change_cents) as change_cents,
         false as is_write_off
-    from of_run
-    inner join {{ ref('int_transfer_allocations') }} as allocations
+    from states
+    left join dated
         on
-            of_run.tenant_id = allocations.tenant_id
-            and of_run.payout_key = allocations.payout_key
-    where of_run.item_kind = 'payout'
-
-    union all
-
-    select
-        of_run.tenant_id,
-        of_run.break_id,
-        of_run.currency,
-        positions.collected_at as changed_at,
-        -positions.matched_cents as change_cents,
-        false as is_write_off
-    from of_run
-    inner join {{ ref('int_collection_positions') }} as positions
-        on
-            of_run.tenant_id = positions.tenant_id
-            and of_run.rail_object_id = positions.charge_id
-            and of_run.currency = positions.currency
-    where of_run.item_kind = 'collection'
-
-    union all
-
-    select
-        of_run.tenant_id,
-        of_run.break_id,
-        of_run.currency,
-        allocations.occurred_at as changed_at,
-        -allocations.allocated_cents as change_cents,
-        false as is_write_off
-    from of_run
-    inner join {{ ref('int_refund_allocations') }} as allocations
-        on
-            of_run.tenant_id = allocations.tenant_id
-            and of_run.rail_object_id = allocations.charge_id
-            and of_run.currency = allocations.currency
-    where of_run.item_kind = 'refund'
+            states.break_id = dated.break_id
+            and states.stated_at = dated.stated_at
+            and states.matched_change_cents = dated.window_cents
+    where states.matched_change_cents > 0
 ),
 
 postings as (
@@ -133,7 +110,7 @@ in_force as (
             moments.tenant_id = states.tenant_id
             and moments.break_id = states.break_id
             and moments.currency = states.currency
-            and (states.total_before_cents is null or states.stated_at <= moments.changed_at)
+            and (states.stated_before_at is null or states.stated_at <= moments.changed_at)
             and (states.next_stated_at is null or states.next_stated_at > moments.changed_at)
 ),
 

@@ -12,6 +12,7 @@ with history as (
         breaks.drift_cents,
         breaks.open_cents,
         breaks.matched_cents,
+        breaks.matched_at,
         -- Two publications of one instant say one thing; the later of them is kept.
         row_number() over (
             partition by breaks.break_id, log.as_of
@@ -30,6 +31,8 @@ with history as (
 stated as (
     select
         *,
+        lag(stated_at) over (partition by break_id order by stated_at asc nulls last) as stated_before_at,
+        max(stated_at) over (partition by break_id) as last_stated_at,
         lag(drift_cents) over (partition by break_id order by stated_at asc nulls last) as drift_before_cents,
         lag(open_cents) over (partition by break_id order by stated_at asc nulls last) as open_before_cents,
         lag(matched_cents) over (partition by break_id order by stated_at asc nulls last) as matched_before_cents
@@ -48,12 +51,15 @@ final as (
         -- When it opened stays what the first publication said.
         min(opened_at) over (partition by break_id) as opened_at,
         stated_at,
+        stated_before_at,
+        last_stated_at,
         drift_cents,
         open_cents,
-        matched_cents
+        matched_cents,
+        matched_at
     from stated
     where
-        open_before_cents is null
+        stated_before_at is null
         or drift_before_cents <> drift_cents
         or open_before_cents <> open_cents
         or matched_before_cents <> matched_cents

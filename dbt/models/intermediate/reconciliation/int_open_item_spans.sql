@@ -1,17 +1,6 @@
 -- grain: one tenant, currency, month opened, month cleared (null: still open) and how of both: money that waited for the other side
--- What was never open in a publication, or is not now, waited from its source's time to its match's.
-with followed as (
-    select distinct
-        tenant_id,
-        item_kind,
-        payout_key,
-        rail_object_id,
-        currency
-    from {{ ref('int_open_item_states') }}
-    where item_kind in ('payout', 'collection', 'refund')
-),
-
-matched as (
+-- What no publication has held open waited from its source's time to its match's.
+with payouts as (
     select
         positions.tenant_id,
         positions.currency,
@@ -23,17 +12,17 @@ matched as (
         on
             allocations.tenant_id = positions.tenant_id
             and allocations.payout_key = positions.payout_key
-    left join followed
+    left join {{ ref('int_open_item_matches') }} as followed
         on
             followed.item_kind = 'payout'
             and allocations.tenant_id = followed.tenant_id
             and allocations.payout_key = followed.payout_key
     where
         allocations.allocated_cents > 0
-        and followed.payout_key is null
+        and followed.break_id is null
+),
 
-    union all
-
+collections as (
     select
         positions.tenant_id,
         positions.currency,
@@ -41,18 +30,18 @@ matched as (
         positions.collected_at as cleared_at,
         positions.matched_cents as amount_cents
     from {{ ref('int_collection_positions') }} as positions
-    left join followed
+    left join {{ ref('int_open_item_matches') }} as followed
         on
             followed.item_kind = 'collection'
             and positions.tenant_id = followed.tenant_id
-            and positions.charge_id = followed.rail_object_id
+            and positions.charge_id = followed.charge_id
             and positions.currency = followed.currency
     where
         positions.matched_cents > 0
-        and followed.rail_object_id is null
+        and followed.break_id is null
+),
 
-    union all
-
+refunds as (
     select
         positions.tenant_id,
         positions.currency,
@@ -65,15 +54,39 @@ matched as (
             allocations.tenant_id = positions.tenant_id
             and allocations.charge_id = positions.charge_id
             and allocations.currency = positions.currency
-    left join followed
+    left join {{ ref('int_open_item_matches') }} as followed
         on
             followed.item_kind = 'refund'
             and allocations.tenant_id = followed.tenant_id
-            and allocations.charge_id = followed.rail_object_id
+            and allocations.charge_id = followed.charge_id
             and allocations.currency = followed.currency
     where
         allocations.allocated_cents > 0
-        and followed.rail_object_id is null
+        and followed.break_id is null
+),
+
+unfollowed as (
+    select * from payouts
+    union all
+    select * from collections
+    union all
+    select * from refunds
+),
+
+-- A month that was told while this was not known stays as it was: what came late opens when it clears.
+matched as (
+    select
+        unfollowed.tenant_id,
+        unfollowed.currency,
+        case when told.told_at is null then unfollowed.opened_at else unfollowed.cleared_at end as opened_at,
+        unfollowed.cleared_at,
+        unfollowed.amount_cents
+    from unfollowed
+    left join {{ ref('int_told_months') }} as told
+        on
+            unfollowed.tenant_id = told.tenant_id
+            and {{ period_of('unfollowed.opened_at') }} = told.period
+            and unfollowed.cleared_at > told.told_at
 ),
 
 -- What rose first falls first.

@@ -10,129 +10,53 @@ with known as (
     where newest_rank = 1
 ),
 
-found as (
+matched as (
     select
-        items.break_id,
-        items.tenant_id,
-        items.currency,
-        items.item_kind,
-        items.payout_key,
-        items.rail_object_id,
-        coalesce(known.opened_at, items.since_at, lifecycles.first_seen_at) as opened_at,
-        run.as_of as stated_at,
-        items.expected_cents - items.actual_cents as drift_cents,
-        items.unexplained_cents as open_cents,
-        true as is_of_run,
-        case when items.item_kind in ('payout', 'collection', 'refund') then items.actual_cents else 0 end as matched_cents
-    from {{ ref('int_open_items') }} as items
-    cross join {{ ref('stg_tieout__run') }} as run
-    inner join {{ ref('int_item_lifecycles') }} as lifecycles
-        on items.break_id = lifecycles.break_id
-    left join known
-        on items.break_id = known.break_id
+        break_id,
+        {{ sum_cents('matched_cents') }} as matched_cents,
+        max(matched_at) as matched_at
+    from {{ ref('int_open_item_matches') }}
+    group by break_id
 ),
 
--- What is found no more is open where its source was not read again, and over where it was.
-unfound as (
+of_run as (
     select
         lifecycles.break_id,
         lifecycles.tenant_id,
         lifecycles.currency,
-        known.item_kind,
+        coalesce(items.item_kind, known.item_kind) as item_kind,
         lifecycles.payout_key,
         lifecycles.rail_object_id,
-        coalesce(known.opened_at, lifecycles.first_seen_at) as opened_at,
+        known.opened_at as known_opened_at,
+        coalesce(items.since_at, lifecycles.first_seen_at) as since_at,
         run.as_of as stated_at,
+        known.last_stated_at as stated_before_at,
         lifecycles.expected_cents - lifecycles.actual_cents as drift_cents,
+        -- What is found no more is over where its source was read again, and as it was where it was not.
         case
+            when lifecycles.is_found then items.unexplained_cents
             when lifecycles.lifecycle = 'resolved' then 0
             else coalesce(known.open_cents, abs(lifecycles.expected_cents - lifecycles.actual_cents))
         end as open_cents,
-        true as is_of_run
+        case
+            when lifecycles.is_found or lifecycles.lifecycle = 'resolved' then coalesce(matched.matched_cents, 0)
+            else coalesce(known.matched_cents, 0)
+        end as matched_cents,
+        case
+            when lifecycles.is_found or lifecycles.lifecycle = 'resolved' then matched.matched_at
+            else known.matched_at
+        end as matched_at
     from {{ ref('int_item_lifecycles') }} as lifecycles
     cross join {{ ref('stg_tieout__run') }} as run
+    left join {{ ref('int_open_items') }} as items
+        on lifecycles.break_id = items.break_id
     left join known
         on lifecycles.break_id = known.break_id
-    where not lifecycles.is_found
-
-    union all
-
-    -- What was over before is over since then, with what has been matched of it by now.
-    select
-        known.break_id,
-        known.tenant_id,
-        known.currency,
-        known.item_kind,
-        known.payout_key,
-        known.rail_object_id,
-        known.opened_at,
-        known.stated_at,
-        known.drift_cents,
-        0 as open_cents,
-        false as is_of_run
-    from known
-    left join {{ ref('int_item_lifecycles') }} as lifecycles
-        on known.break_id = lifecycles.break_id
-    where lifecycles.break_id is null
-),
-
-present as (
-    select
-        unfound.*,
-        case unfound.item_kind
-            when 'payout' then coalesce(payouts.settled_cents, 0)
-            when 'collection' then coalesce(collections.matched_cents, 0)
-            when 'refund' then coalesce(refunds.refunded_cents, 0)
-            else 0
-        end as matched_cents
-    from unfound
-    left join {{ ref('int_payout_positions') }} as payouts
-        on
-            unfound.item_kind = 'payout'
-            and unfound.tenant_id = payouts.tenant_id
-            and unfound.payout_key = payouts.payout_key
-    left join {{ ref('int_collection_positions') }} as collections
-        on
-            unfound.item_kind = 'collection'
-            and unfound.tenant_id = collections.tenant_id
-            and unfound.rail_object_id = collections.charge_id
-            and unfound.currency = collections.currency
-    left join {{ ref('int_refund_positions') }} as refunds
-        on
-            unfound.item_kind = 'refund'
-            and unfound.tenant_id = refunds.tenant_id
-            and unfound.rail_object_id = refunds.charge_id
-            and unfound.currency = refunds.currency
-
-    union all
-
-    select *
-    from found
+    left join matched
+        on lifecycles.break_id = matched.break_id
 ),
 
 final as (
-    select
-        history.break_id,
-        history.tenant_id,
-        history.currency,
-        history.item_kind,
-        history.payout_key,
-        history.rail_object_id,
-        history.opened_at,
-        history.stated_at,
-        history.drift_cents,
-        history.open_cents,
-        history.matched_cents,
-        false as is_of_run
-    from {{ ref('int_open_item_history') }} as history
-    left join present
-        on
-            history.break_id = present.break_id
-            and history.stated_at = present.stated_at
-    where present.break_id is null
-
-    union all
-
     select
         break_id,
         tenant_id,
@@ -142,11 +66,37 @@ final as (
         rail_object_id,
         opened_at,
         stated_at,
+        stated_before_at,
         drift_cents,
         open_cents,
         matched_cents,
-        is_of_run
-    from present
+        matched_at,
+        false as is_of_run
+    from {{ ref('int_open_item_history') }}
+
+    union all
+
+    -- A break of a month that was told without it opens when it is found.
+    select
+        of_run.break_id,
+        of_run.tenant_id,
+        of_run.currency,
+        of_run.item_kind,
+        of_run.payout_key,
+        of_run.rail_object_id,
+        coalesce(of_run.known_opened_at, case when told.told_at is null then of_run.since_at else of_run.stated_at end) as opened_at,
+        of_run.stated_at,
+        of_run.stated_before_at,
+        of_run.drift_cents,
+        of_run.open_cents,
+        of_run.matched_cents,
+        of_run.matched_at,
+        true as is_of_run
+    from of_run
+    left join {{ ref('int_told_months') }} as told
+        on
+            of_run.tenant_id = told.tenant_id
+            and {{ period_of('of_run.since_at') }} = told.period
 )
 
 select *

@@ -25,6 +25,7 @@ final as (
         opened_at,
         open_cents,
         matched_cents,
+        matched_at,
         first_seen_at,
         source_complete,
         received_at

@@ -1,8 +1,8 @@
 """The close-out of a run: what it did becomes landed history.
 
-Belongs here: rows of acts (breaks with what was open of them, gate evaluations, packets, the run
-itself, restated figures, the payout journal, operator lines) and their landing. Does not belong
-here: building their models or publishing (`pipeline.py`).
+Belongs here: rows of acts (breaks with what was open of them, matched money by month, gate
+evaluations, packets, the run itself, restated figures, the payout journal, operator lines) and
+their landing. Does not belong here: building their models or publishing (`pipeline.py`).
 
 Landing the same acts again changes nothing, so the close-out may be repeated after any crash.
 """
@@ -31,7 +31,7 @@ from ingest.errors import TieoutError
 from ingest.landing import new_batch_id
 from ingest.payouts.journal import Journal
 from ingest.payouts.outbox import announce_reached
-from ingest.tables import BREAKS, GATE_EVALUATIONS, PACKETS, RUN_LOG, TableSpec
+from ingest.tables import BREAKS, GATE_EVALUATIONS, MATCHED_SPANS, PACKETS, RUN_LOG, TableSpec
 
 __all__ = ["land_acts"]
 
@@ -49,6 +49,11 @@ select
 from work.intermediate.int_open_item_states as states
 inner join work.staging.stg_tieout__run as run on run.run_id = ?
 where states.is_of_run
+"""
+_SPANS: Final = """
+select run.run_id, run.as_of, spans.*
+from work.intermediate.int_matched_spans as spans
+inner join work.staging.stg_tieout__run as run on run.run_id = ?
 """
 
 
@@ -74,6 +79,7 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
     }
     with Marts.published(session.home) as marts:
         tables = (
+            (MATCHED_SPANS, _of_build(session, run, _SPANS)),
             (BREAKS, _breaks(session, run, marts)),
             (GATE_EVALUATIONS, _evaluations(session, run, marts)),
             (PACKETS, _packets(session)),
@@ -120,7 +126,7 @@ def _land_new(
 
 def _breaks(session: Session, run: Run, marts: Marts) -> Iterable[Mapping[str, object]]:
     complete = _complete_tenants(marts)
-    states = _states(session, run)
+    states = {row.pop("break_id"): row for row in _of_build(session, run, _STATES)}
     for row in marts.rows(_DRIFT):
         yield states.get(row["break_id"], {}) | {
             "run_id": run.run_id,
@@ -145,15 +151,14 @@ def _breaks(session: Session, run: Run, marts: Marts) -> Iterable[Mapping[str, o
         }
 
 
-def _states(session: Session, run: Run) -> dict[str, Row]:
-    """What the run's build held open of each break; nothing where its tables are no more."""
+def _of_build(session: Session, run: Run, statement: str) -> list[Row]:
+    """Rows of what the run's build left beside the public tables; none where another followed."""
     with duckdb.connect() as database:
         attach_work(database, session.home.warehouse)
         try:
-            states = database.sql(_STATES, params=[run.run_id])
+            return list(rows_of(database.sql(statement, params=[run.run_id])))
         except duckdb.CatalogException:
-            return {}  # Built by a release that kept no amounts.
-        return {row.pop("break_id"): row for row in rows_of(states)}
+            return []  # Built by a release that had no such table.
 
 
 def _complete_tenants(marts: Marts) -> set[str]:

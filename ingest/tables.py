@@ -25,6 +25,7 @@ __all__ = [
     "DRILLS",
     "GATE_EVALUATIONS",
     "LINEAGE",
+    "MATCHED_SPANS",
     "PACKETS",
     "PAYOUT_JOURNAL",
     "PINNED_BATCHES",
@@ -325,6 +326,23 @@ BREAKS: Final = TableSpec(
     append_only=True,
 )
 
+MATCHED_SPANS: Final = TableSpec(
+    "tieout",
+    "matched_spans",
+    columns(
+        run_id=VARCHAR,
+        as_of=TIMESTAMP,
+        tenant_id=VARCHAR,
+        currency=VARCHAR,
+        opened_period=VARCHAR,
+        cleared_period=VARCHAR,
+        amount_cents=BIGINT,
+        items=BIGINT,
+    ),
+    key=("run_id", "tenant_id", "currency", "opened_period", "cleared_period"),
+    append_only=True,
+)
+
 GATE_EVALUATIONS: Final = TableSpec(
     "tieout",
     "gate_evaluations",
@@ -421,6 +439,7 @@ TIEOUT_TABLES: Final[tuple[TableSpec, ...]] = (
     PAYOUT_JOURNAL,
     CONTROLS,
     BREAKS,
+    MATCHED_SPANS,
     GATE_EVALUATIONS,
     PACKETS,
     PROVIDER_EVENTS,

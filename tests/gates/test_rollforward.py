@@ -166,6 +166,36 @@ def a_payout_that_was_paid_net(world: World) -> None:
     _seen(world, "rolled_april", partner.tenant, id_, 0, matched_cents=4000, **of_payout)
 
 
+def _told(world: World, tenant: str, opened: str, cleared: str, amount_cents: int) -> None:
+    """What the publication before the build said of matched money; the kernel had closed March."""
+    world.own(
+        "matched_spans",
+        run_id="later",
+        as_of=LATER,
+        tenant_id=tenant,
+        currency="USD",
+        opened_period=opened,
+        cleared_period=cleared,
+        amount_cents=amount_cents,
+        items=1,
+    )
+
+
+@planted
+def months_that_were_told(world: World) -> None:
+    _told(world, "r_found_late", "2026-01", "2026-01", 300)
+    Partner(world, "r_found_late").transfer(None, 700, days_ago=DAYS_AGO)
+    _told(world, "r_match_withdrawn", "2026-02", "2026-03", 1000)
+    Partner(world, "r_match_withdrawn")
+    for days_ago, name in ((1, "now"), (20, "before")):
+        _told(world, f"r_matched_late_{name}", "2026-01", "2026-01", 300)
+        partner = Partner(world, f"r_matched_late_{name}")
+        at = {"generatedAt": OPENED.isoformat()}
+        key = partner.pay(5000, period="2026-02", sale=False, links=(), instruction=at)
+        partner.operation(key, 5000, "confirmed")
+        partner.transfer(key, 5000, days_ago=days_ago)
+
+
 @planted
 def a_break_whose_source_is_unread(world: World) -> None:
     partner = Partner(world, "r_unread", export_status="failed")
@@ -231,3 +261,27 @@ def test_what_was_not_read_again_stays_open(warehouse: Warehouse) -> None:
         "2026-03": (700, 0, 0, 0, 700),
         "2026-04": (700, 0, 0, 0, 700),
     }
+
+
+JANUARY = (0, 300, 300, 0, 0)
+NOTHING = (0, 0, 0, 0, 0)
+TOLD: dict[str, dict[str, tuple[int, ...]]] = {
+    "found_late": {"2026-04": (0, 700, 0, 0, 700)},
+    "matched_late_now": {"2026-04": (0, 5000, 5000, 0, 0)},
+    "matched_late_before": {},
+    "match_withdrawn": {
+        "2026-01": NOTHING,
+        "2026-02": (0, 1000, 0, 0, 1000),
+        "2026-03": (1000, 0, 1000, 0, 0),
+    },
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_month_that_was_told_after_its_close_is_told_the_same(
+    warehouse: Warehouse, name: str
+) -> None:
+    told = {"2026-01": JANUARY, "2026-02": NOTHING, "2026-03": NOTHING, "2026-04": NOTHING}
+    expected = told | TOLD[name]
+    found = _months(warehouse, f"r_{name}")
+    assert {month: found.get(month, NOTHING) for month in expected} == expected

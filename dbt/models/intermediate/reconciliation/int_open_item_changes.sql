@@ -4,8 +4,11 @@ with states as (
         *,
         lead(stated_at) over (partition by break_id order by stated_at asc nulls last) as next_stated_at,
         lag(open_cents) over (partition by break_id order by stated_at asc nulls last) as open_before_cents,
-        matched_cents
-        - coalesce(lag(matched_cents) over (partition by break_id order by stated_at asc nulls last), 0) as matched_change_cents
+        -- Of what is found late, only what is open then enters.
+        matched_cents - coalesce(
+            lag(matched_cents) over (partition by break_id order by stated_at asc nulls last),
+            case when opened_at < stated_at then 0 else matched_cents end
+        ) as matched_change_cents
     from {{ ref('int_open_item_states') }}
 ),
 

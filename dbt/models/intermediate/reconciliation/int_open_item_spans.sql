@@ -1,96 +1,6 @@
 -- grain: one tenant, currency, month opened, month cleared (null: still open) and how of both: money that waited for the other side
--- What no publication has held open waited from its source's time to its match's.
-with payouts as (
-    select
-        positions.tenant_id,
-        positions.currency,
-        positions.generated_at as opened_at,
-        allocations.created_at as cleared_at,
-        allocations.allocated_cents as amount_cents
-    from {{ ref('int_transfer_allocations') }} as allocations
-    inner join {{ ref('int_payout_positions') }} as positions
-        on
-            allocations.tenant_id = positions.tenant_id
-            and allocations.payout_key = positions.payout_key
-    left join {{ ref('int_open_item_matches') }} as followed
-        on
-            followed.item_kind = 'payout'
-            and allocations.tenant_id = followed.tenant_id
-            and allocations.payout_key = followed.payout_key
-    where
-        allocations.allocated_cents > 0
-        and followed.break_id is null
-),
-
-collections as (
-    select
-        positions.tenant_id,
-        positions.currency,
-        positions.receipted_at as opened_at,
-        positions.collected_at as cleared_at,
-        positions.matched_cents as amount_cents
-    from {{ ref('int_collection_positions') }} as positions
-    left join {{ ref('int_open_item_matches') }} as followed
-        on
-            followed.item_kind = 'collection'
-            and positions.tenant_id = followed.tenant_id
-            and positions.charge_id = followed.charge_id
-            and positions.currency = followed.currency
-    where
-        positions.matched_cents > 0
-        and followed.break_id is null
-),
-
-refunds as (
-    select
-        positions.tenant_id,
-        positions.currency,
-        positions.refundable_at as opened_at,
-        allocations.occurred_at as cleared_at,
-        allocations.allocated_cents as amount_cents
-    from {{ ref('int_refund_allocations') }} as allocations
-    inner join {{ ref('int_refund_positions') }} as positions
-        on
-            allocations.tenant_id = positions.tenant_id
-            and allocations.charge_id = positions.charge_id
-            and allocations.currency = positions.currency
-    left join {{ ref('int_open_item_matches') }} as followed
-        on
-            followed.item_kind = 'refund'
-            and allocations.tenant_id = followed.tenant_id
-            and allocations.charge_id = followed.charge_id
-            and allocations.currency = followed.currency
-    where
-        allocations.allocated_cents > 0
-        and followed.break_id is null
-),
-
-unfollowed as (
-    select * from payouts
-    union all
-    select * from collections
-    union all
-    select * from refunds
-),
-
--- A month that was told while this was not known stays as it was: what came late opens when it clears.
-matched as (
-    select
-        unfollowed.tenant_id,
-        unfollowed.currency,
-        case when told.told_at is null then unfollowed.opened_at else unfollowed.cleared_at end as opened_at,
-        unfollowed.cleared_at,
-        unfollowed.amount_cents
-    from unfollowed
-    left join {{ ref('int_told_months') }} as told
-        on
-            unfollowed.tenant_id = told.tenant_id
-            and {{ period_of('unfollowed.opened_at') }} = told.period
-            and unfollowed.cleared_at > told.told_at
-),
-
 -- What rose first falls first.
-rises as (
+with rises as (
     select
         *,
         {{ running_cents('change_cents', 'break_id', 'changed_at asc nulls last, is_write_off asc nulls last') }} as up_to_cents
@@ -148,14 +58,6 @@ left_open as (
 ),
 
 spans as (
-    select
-        *,
-        false as is_written_off,
-        false as is_reinstated
-    from matched
-
-    union all
-
     select *
     from paired
 
@@ -192,6 +94,45 @@ dated as (
     from opened
 ),
 
+counted as (
+    select
+        tenant_id,
+        currency,
+        opened_period,
+        cleared_period,
+        is_written_off,
+        is_reinstated,
+        amount_cents,
+        1 as items
+    from dated
+
+    union all
+
+    select
+        tenant_id,
+        currency,
+        opened_period,
+        cleared_period,
+        false as is_written_off,
+        false as is_reinstated,
+        amount_cents,
+        items
+    from {{ ref('int_matched_spans') }}
+
+    union all
+
+    select
+        tenant_id,
+        currency,
+        opened_period,
+        cleared_period,
+        false as is_written_off,
+        false as is_reinstated,
+        amount_cents,
+        items
+    from {{ ref('int_told_spans') }}
+),
+
 final as (
     select
         tenant_id,
@@ -201,8 +142,8 @@ final as (
         is_written_off,
         is_reinstated,
         {{ sum_cents('amount_cents') }} as amount_cents,
-        count(*) as items
-    from dated
+        {{ sum_cents('items') }} as items
+    from counted
     group by tenant_id, currency, opened_period, cleared_period, is_written_off, is_reinstated
 )
 

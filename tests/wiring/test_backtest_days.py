@@ -15,46 +15,25 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from dagster_project import building, pipeline
 from dagster_project.backtesting import backtest
-from dagster_project.closing import land_acts
 from dagster_project.marts import Marts
 from dagster_project.policy import read_policy
-from dagster_project.runs import Run
-from dagster_project.session import Session
 from dagster_project.settings import Settings
 from tests.gates.identities import iso
 from tests.gates.landed import AS_OF, World
 from tests.gates.partner import PROVIDER, Partner
 from tests.gates.rail_side import add_platform
+from tests.wiring.runs import READ_DAILY, Runs, read_again
 
 pytestmark = pytest.mark.slow
 
 TENANT = "t_days"
 DAYS = tuple(AS_OF + timedelta(days=day) for day in range(3))
-READ_DAILY = (
-    "tieout/coverage",
-    "kernel/export_manifests",
-    "kernel/money_rail_controls",
-    "stripe/balances",
-)
-BUILT = tuple(
-    f"+{name}"
-    for name in (
-        "payout_gates",
-        "chargeback_exposure",
-        "reconciliation_drift",
-        "reconciliation_runs",
-        "period_figures",
-        "open_item_rollforward",
-        "tag:acts",
-    )
-)
 AMOUNTS = {"pa": 8_000, "pb": 7_000, "pc": 9_500, "pd": 12_000}
 
 
@@ -62,8 +41,8 @@ class Office:
     """The tenant's history as it came to be known: one batch, one run and its payments a day."""
 
     def __init__(self, settings: Settings) -> None:
-        self.now = AS_OF
-        self.session = Session.open(settings, clock=lambda: self.now)
+        self.runs = Runs(settings, AS_OF)
+        self.session = self.runs.session
         self.world = World()
         add_platform(self.world, available={"USD": 900_000})
         self.parties = {
@@ -77,17 +56,8 @@ class Office:
         self._daily = {name: copy.deepcopy(self.world.rows[name]) for name in READ_DAILY}
 
     def next_day(self, days: int) -> None:
-        """A world of its own for what is new; what is read daily is unchanged but for the time."""
-        self.world = World()
-        for name, rows in self._daily.items():
-            for row in rows:
-                moved = {
-                    key: value + timedelta(days=days) if isinstance(value, datetime) else value
-                    for key, value in row.items()
-                }
-                if "pull_id" in moved:
-                    moved["pull_id"] = f"{moved['pull_id']}_{days}"
-                self.world.rows[name].append(moved)
+        """What is new in a world of its own, beside what is read every day."""
+        self.world = read_again(self._daily, timedelta(days=days), f"_{days}")
         for partner in self.parties.values():
             partner.world = self.world
 
@@ -104,21 +74,8 @@ class Office:
         partner.journal(key, amount, "submitted", at=DAYS[day], transfer_id=transfer, seq=seq)
 
     def run(self, day: int) -> None:
-        """Lands, builds what is read here, publishes and closes, in the steps of a run."""
-        session, as_of = self.session, DAYS[day]
-        self.now = as_of
-        self.world.land(session.home.root, as_of - timedelta(minutes=5))
-        run = Run(f"{as_of:%Y%m%dT%H%M%SZ}-00000{day}", as_of, as_of, as_of)
-        pipeline.pin(session, run)
-        building.build(session.home, run, models=BUILT).require_good()
-        pipeline._seal(session, run)
-        pipeline.publish(session, run)
-        self.now += timedelta(minutes=1)
-        land_acts(session, run)
-        acts = pipeline.build_acts(session, run, known_at=session.clock())
-        assert acts is not None
-        acts.require_good()
-        pipeline.publish(session, run)
+        """A run on a day of what the world has by then."""
+        self.runs.run(self.world, DAYS[day])
 
 
 @pytest.fixture(scope="module")

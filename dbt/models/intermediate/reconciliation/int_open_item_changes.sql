@@ -32,7 +32,8 @@ dated as (
         states.stated_at,
         matches.matched_at,
         matches.matched_cents,
-        sum(matches.matched_cents) over (partition by states.break_id, states.stated_at) as window_cents
+        sum(matches.matched_cents) over (partition by states.break_id, states.stated_at) as window_cents,
+        max(matches.matched_at) over (partition by states.break_id, states.stated_at) as newest_at
     from states
     inner join {{ ref('int_open_item_matches') }} as matches
         on
@@ -59,6 +60,7 @@ matched as (
             states.break_id = dated.break_id
             and states.stated_at = dated.stated_at
             and states.matched_change_cents = dated.window_cents
+            and states.matched_at = dated.newest_at
     where states.matched_change_cents > 0
 ),
 

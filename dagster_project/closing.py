@@ -31,7 +31,15 @@ from ingest.errors import TieoutError
 from ingest.landing import new_batch_id
 from ingest.payouts.journal import Journal
 from ingest.payouts.outbox import announce_reached
-from ingest.tables import BREAKS, GATE_EVALUATIONS, MATCHED_SPANS, PACKETS, RUN_LOG, TableSpec
+from ingest.tables import (
+    BREAKS,
+    GATE_EVALUATIONS,
+    ITEM_MATCHES,
+    MATCHED_SPANS,
+    PACKETS,
+    RUN_LOG,
+    TableSpec,
+)
 
 __all__ = ["land_acts"]
 
@@ -44,11 +52,18 @@ select
     states.item_kind,
     states.opened_at,
     states.open_cents,
-    states.matched_cents,
-    states.matched_at
+    states.matched_cents
 from work.intermediate.int_open_item_states as states
 inner join work.staging.stg_tieout__run as run on run.run_id = ?
 where states.is_of_run
+"""
+_MATCHES: Final = """
+select run.run_id, run.as_of, states.tenant_id, matches.break_id, matches.matched_at,
+    matches.matched_cents
+from work.intermediate.int_open_item_matches as matches
+inner join work.intermediate.int_open_item_states as states
+    on matches.break_id = states.break_id and states.is_of_run
+inner join work.staging.stg_tieout__run as run on run.run_id = ?
 """
 _SPANS: Final = """
 select run.run_id, run.as_of, spans.*
@@ -79,6 +94,7 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
     }
     with Marts.published(session.home) as marts:
         tables = (
+            (ITEM_MATCHES, _of_build(session, run, _MATCHES)),
             (MATCHED_SPANS, _of_build(session, run, _SPANS)),
             (BREAKS, _breaks(session, run, marts)),
             (GATE_EVALUATIONS, _evaluations(session, run, marts)),

@@ -24,6 +24,7 @@ __all__ = [
     "COVERAGE",
     "DRILLS",
     "GATE_EVALUATIONS",
+    "ITEM_MATCHES",
     "LINEAGE",
     "MATCHED_SPANS",
     "PACKETS",
@@ -320,9 +321,23 @@ BREAKS: Final = TableSpec(
         opened_at=TIMESTAMP,
         open_cents=BIGINT,
         matched_cents=BIGINT,
-        matched_at=TIMESTAMP,
     ),
     key=("run_id", "tenant_id", "break_id"),
+    append_only=True,
+)
+
+ITEM_MATCHES: Final = TableSpec(
+    "tieout",
+    "item_matches",
+    columns(
+        run_id=VARCHAR,
+        as_of=TIMESTAMP,
+        tenant_id=VARCHAR,
+        break_id=VARCHAR,
+        matched_at=TIMESTAMP,
+        matched_cents=BIGINT,
+    ),
+    key=("run_id", "tenant_id", "break_id", "matched_at"),
     append_only=True,
 )
 
@@ -439,6 +454,7 @@ TIEOUT_TABLES: Final[tuple[TableSpec, ...]] = (
     PAYOUT_JOURNAL,
     CONTROLS,
     BREAKS,
+    ITEM_MATCHES,
     MATCHED_SPANS,
     GATE_EVALUATIONS,
     PACKETS,

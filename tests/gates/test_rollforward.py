@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.gates.conftest import Warehouse
-from tests.gates.landed import PLATFORM, World, planted
+from tests.gates.landed import AS_OF, PLATFORM, World, planted
 from tests.gates.partner import Partner
 from tests.gates.test_history import LATER
 from tests.mutation.history import break_id
@@ -164,6 +164,15 @@ def a_payout_that_was_paid_net(world: World) -> None:
     of_payout = {"item_kind": "payout", "payout_key": key}
     _seen(world, "rolled_march", partner.tenant, id_, 5000, **of_payout)
     _seen(world, "rolled_april", partner.tenant, id_, 0, matched_cents=4000, **of_payout)
+    world.own(
+        "item_matches",
+        run_id="rolled_april",
+        as_of=PUBLISHED["rolled_april"],
+        tenant_id=partner.tenant,
+        break_id=id_,
+        matched_at=AS_OF - timedelta(days=26),
+        matched_cents=4000,
+    )
 
 
 def _told(world: World, tenant: str, opened: str, cleared: str, amount_cents: int) -> None:

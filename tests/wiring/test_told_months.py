@@ -185,7 +185,8 @@ class Lives:
                 self._given_up.remove((act_id, tenant))
                 self._line(act_id, tenant, "revoke", "op_c", self._moment(since, until))
         with Marts.published(self.runs.session.home) as marts:
-            for row in marts.rows("reconciliation_drift", outcome="break"):
+            drift = marts.rows("reconciliation_drift", outcome="break")
+            for row in sorted(drift, key=lambda row: str(row["break_id"])):
                 if row["tenant_id"] in self.lives and self.drawn.random() < GIVEN_UP:
                     said = {
                         "entry_kind": "write_off",

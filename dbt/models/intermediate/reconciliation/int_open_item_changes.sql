@@ -25,42 +25,56 @@ found as (
     from states
 ),
 
--- Matches since the publication before, if they are still the ones that this publication had.
-dated as (
+matches as (
+    select
+        break_id,
+        stated_at,
+        matched_at,
+        matched_cents
+    from {{ ref('int_told_matches') }}
+
+    union all
+
+    select
+        matches.break_id,
+        run.as_of as stated_at,
+        matches.matched_at,
+        matches.matched_cents
+    from {{ ref('int_open_item_matches') }} as matches
+    cross join {{ ref('stg_tieout__run') }} as run
+),
+
+since_before as (
     select
         states.break_id,
         states.stated_at,
         matches.matched_at,
         matches.matched_cents,
-        sum(matches.matched_cents) over (partition by states.break_id, states.stated_at) as window_cents,
-        max(matches.matched_at) over (partition by states.break_id, states.stated_at) as newest_at
+        sum(matches.matched_cents) over (partition by states.break_id, states.stated_at) as matched_change_cents
     from states
-    inner join {{ ref('int_open_item_matches') }} as matches
+    inner join matches
         on
             states.break_id = matches.break_id
+            and states.stated_at = matches.stated_at
             and states.stated_at >= matches.matched_at
             and coalesce(states.stated_before_at < matches.matched_at, true)
 ),
 
+-- Matches have their own time, unless what they amount to now is no sum of those since the publication before.
 matched as (
     select
         states.tenant_id,
         states.break_id,
         states.currency,
-        case
-            when dated.break_id is not null then dated.matched_at
-            when states.matched_at > states.stated_before_at or states.stated_before_at is null then states.matched_at
-            else states.stated_at
-        end as changed_at,
-        -coalesce(dated.matched_cents, states.matched_change_cents) as change_cents,
+        coalesce(since_before.matched_at, states.stated_at) as changed_at,
+        -coalesce(since_before.matched_cents, states.matched_change_cents) as change_cents,
         false as is_write_off
     from states
-    left join dated
+    left join since_before
         on
-            states.break_id = dated.break_id
-            and states.stated_at = dated.stated_at
-            and states.matched_change_cents = dated.window_cents
-            and states.matched_at = dated.newest_at
+            states.break_id = since_before.break_id
+            and states.stated_at = since_before.stated_at
+            and states.matched_change_cents = since_before.matched_change_cents
     where states.matched_change_cents > 0
 ),
 

@@ -2,6 +2,7 @@
 with history as (
     select
         breaks.break_id,
+        breaks.run_id,
         breaks.tenant_id,
         breaks.currency,
         breaks.item_kind,
@@ -12,7 +13,6 @@ with history as (
         breaks.drift_cents,
         breaks.open_cents,
         breaks.matched_cents,
-        breaks.matched_at,
         -- Two publications of one instant say one thing; the later of them is kept.
         row_number() over (
             partition by breaks.break_id, log.as_of
@@ -43,6 +43,7 @@ stated as (
 final as (
     select
         break_id,
+        run_id,
         tenant_id,
         currency,
         item_kind,
@@ -55,8 +56,7 @@ final as (
         last_stated_at,
         drift_cents,
         open_cents,
-        matched_cents,
-        matched_at
+        matched_cents
     from stated
     where
         stated_before_at is null

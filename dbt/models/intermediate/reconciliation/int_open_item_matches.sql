@@ -1,4 +1,4 @@
--- grain: one match of a payout, collection or refund that is open now or was in an earlier publication
+-- grain: one moment at which a payout, collection or refund that is open now, or was before, found its other side
 with followed as (
     select
         break_id,
@@ -24,7 +24,7 @@ with followed as (
     where item_kind in ('payout', 'collection', 'refund')
 ),
 
-final as (
+matched as (
     select
         followed.break_id,
         followed.item_kind,
@@ -81,6 +81,20 @@ final as (
             and followed.charge_id = allocations.charge_id
             and followed.currency = allocations.currency
     where allocations.allocated_cents > 0
+),
+
+final as (
+    select
+        break_id,
+        item_kind,
+        tenant_id,
+        currency,
+        payout_key,
+        charge_id,
+        matched_at,
+        {{ sum_cents('matched_cents') }} as matched_cents
+    from matched
+    group by break_id, item_kind, tenant_id, currency, payout_key, charge_id, matched_at
 )
 
 select *

@@ -13,8 +13,7 @@ with known as (
 matched as (
     select
         break_id,
-        {{ sum_cents('matched_cents') }} as matched_cents,
-        max(matched_at) as matched_at
+        {{ sum_cents('matched_cents') }} as matched_cents
     from {{ ref('int_open_item_matches') }}
     group by break_id
 ),
@@ -41,11 +40,7 @@ of_run as (
         case
             when lifecycles.is_found or lifecycles.lifecycle = 'resolved' then coalesce(matched.matched_cents, 0)
             else coalesce(known.matched_cents, 0)
-        end as matched_cents,
-        case
-            when lifecycles.is_found or lifecycles.lifecycle = 'resolved' then matched.matched_at
-            else known.matched_at
-        end as matched_at
+        end as matched_cents
     from {{ ref('int_item_lifecycles') }} as lifecycles
     cross join {{ ref('stg_tieout__run') }} as run
     left join {{ ref('int_open_items') }} as items
@@ -70,7 +65,6 @@ final as (
         drift_cents,
         open_cents,
         matched_cents,
-        matched_at,
         false as is_of_run
     from {{ ref('int_open_item_history') }}
 
@@ -90,7 +84,6 @@ final as (
         of_run.drift_cents,
         of_run.open_cents,
         of_run.matched_cents,
-        of_run.matched_at,
         true as is_of_run
     from of_run
     left join {{ ref('int_told_months') }} as told

@@ -25,7 +25,6 @@ final as (
         opened_at,
         open_cents,
         matched_cents,
-        matched_at,
         first_seen_at,
         source_complete,
         received_at

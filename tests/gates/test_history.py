@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 import pytest
 
 from tests.gates.conftest import Warehouse
+from tests.gates.identities import iso
 from tests.gates.landed import AS_OF, World, planted
 from tests.gates.partner import Partner
 from tests.gates.test_overrides import broken, seen
+from tests.mutation.history import break_id as id_of
 
 # When the publication before the build was.
 LATER = AS_OF - timedelta(days=2)
@@ -30,13 +31,12 @@ def breaks_seen_before(world: World) -> None:
         partner.operation(key, 5000, "confirmed")
         partner.pay()
         partner.control("mismatch_threshold_count", "1")
-        digest = hashlib.sha256(f"{tenant}|payout|{key}|USD".encode()).hexdigest()
         world.own(
             "breaks",
             run_id="earlier",
             as_of=before,
             tenant_id=tenant,
-            break_id=f"brk_{digest[:24]}",
+            break_id=id_of(tenant, "payout", key, "USD"),
             outcome=outcome,
             reason_code="TIMING",
             lifecycle="new",
@@ -46,6 +46,38 @@ def breaks_seen_before(world: World) -> None:
             first_seen_at=before,
             source_complete=True,
         )
+
+
+@planted
+def a_payout_seen_while_it_waited(world: World) -> None:
+    partner = Partner(world, "t_seen_waiting")
+    generated = AS_OF - timedelta(days=3, hours=12)
+    key = partner.pay(5000, period="2026-02", instruction={"generatedAt": iso(generated)})
+    partner.operation(key, 5000, "confirmed")
+    world.own(
+        "breaks",
+        run_id="earlier",
+        as_of=AS_OF - timedelta(days=3),
+        tenant_id=partner.tenant,
+        break_id=id_of(partner.tenant, "payout", key, "USD"),
+        outcome="pending",
+        reason_code="TIMING",
+        lifecycle="new",
+        drift_cents=5000,
+        currency="USD",
+        period="2026-02",
+        first_seen_at=AS_OF - timedelta(days=3),
+        source_complete=True,
+    )
+
+
+def test_a_task_is_due_from_the_day_its_break_was_overdue(warehouse: Warehouse) -> None:
+    (row,) = warehouse.rows(
+        "select * from mismatch_triage where tenant_id = 't_seen_waiting'"
+        " and reason_code = 'MISSING_EXTERNAL'"
+    )
+    overdue = AS_OF.replace(tzinfo=None) - timedelta(hours=12)
+    assert row["due_at"] == overdue + timedelta(days=row["priority"])
 
 
 # Tenant: what a publication of two days ago showed of the break, how many days ago its override was

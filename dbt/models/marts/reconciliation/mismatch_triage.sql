@@ -12,7 +12,10 @@ with final as (
         drift.age_days,
         drift.triage_status,
         drift.owner,
-        coalesce(triage.due_at, {{ add_days('drift.first_seen_at', 'drift.priority') }}) as due_at,
+        -- What was seen while it waited is nobody's task before it is overdue.
+        coalesce(
+            triage.due_at, {{ add_days('greatest(drift.first_seen_at, drift.expected_by)', 'drift.priority') }}
+        ) as due_at,
         triage.note,
         coalesce(triage.notes, 0) as notes,
         triage.resolution,

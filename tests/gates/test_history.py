@@ -15,8 +15,13 @@ from tests.mutation.history import break_id as id_of
 
 # When the publication before the build was.
 LATER = AS_OF - timedelta(days=2)
-# Tenant: the outcome under which a run of three days ago saw what is a break now.
-SEEN: dict[str, str] = {"waited_until_today": "pending", "broke_before_today": "break"}
+# Tenant: as what a run of three days ago saw a break of 5000 of now, and its drift then.
+SEEN: dict[str, tuple[str, int]] = {
+    "waited_until_today": ("pending", 5000),
+    "broke_before_today": ("break", 5000),
+    "broke_and_is_less_now": ("break", 9000),
+    "broke_and_is_more_now": ("break", 2000),
+}
 
 
 @planted
@@ -24,7 +29,7 @@ def breaks_seen_before(world: World) -> None:
     """One old payout that the rail never saw, and a threshold of one break a day."""
     before = AS_OF - timedelta(days=3)
     world.own("run_log", run_id="earlier", as_of=before, known_at=before, started_at=before)
-    for name, outcome in SEEN.items():
+    for name, (outcome, drift_cents) in SEEN.items():
         tenant = f"t_seen_{name}"
         partner = Partner(world, tenant)
         key = partner.pay(5000, period="2026-02")
@@ -40,7 +45,7 @@ def breaks_seen_before(world: World) -> None:
             outcome=outcome,
             reason_code="TIMING",
             lifecycle="new",
-            drift_cents=5000,
+            drift_cents=drift_cents,
             currency="USD",
             period="2026-02",
             first_seen_at=before,
@@ -205,13 +210,17 @@ def restated_by_two_runs(world: World) -> None:
 
 @pytest.mark.parametrize("name", SEEN)
 def test_a_break_counts_on_the_day_it_became_one(warehouse: Warehouse, name: str) -> None:
-    tenant, today = f"t_seen_{name}", SEEN[name] == "pending"
+    (outcome, drift_cents), tenant = SEEN[name], f"t_seen_{name}"
+    today = outcome == "pending"
     days = warehouse.rows("select * from daily_mismatches where tenant_id = ?", tenant)
     counted = {row["day"]: row["mismatch_count"] for row in days}
     # What is still to be paid for March is late too; the gate leaves that out of its count.
     assert counted[f"{AS_OF:%Y-%m-%d}"] == (2 if today else 1)
     (payable,) = (key for key in warehouse.gates(tenant) if ":2026-03:" in key)
     assert ("DAILY_MISMATCH_THRESHOLD" in warehouse.held(tenant, payable)) is today
+    gross = {row["day"]: row["gross_drift_cents"] for row in days}
+    if not today:
+        assert gross[f"{AS_OF - timedelta(days=3):%Y-%m-%d}"] == max(drift_cents, 5000)
 
 
 def test_a_restatement_that_every_run_finds_is_told_once(warehouse: Warehouse) -> None:

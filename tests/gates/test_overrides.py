@@ -250,6 +250,12 @@ def test_a_write_off_closes_exactly_what_two_people_saw(warehouse: Warehouse, na
     )
     assert [row["verdict"] for row in months] == [verdict]
     assert march(warehouse, f"t_{name}") == ({"OPEN_BREAK"} if verdict == "breaks" else set())
+    told = warehouse.rows(
+        "select explanation from reconciliation_drift where tenant_id = ? and period = '2026-02'",
+        f"t_{name}",
+    )
+    ends_so = [row["explanation"].endswith("Written off by two people.") for row in told]
+    assert any(ends_so) is (code is None)
     posted = warehouse.rows(
         "select sum(written_off_cents) as cents, sum(abs(residual_cents)) as residual "
         "from open_item_rollforward where tenant_id = ?",

@@ -11,13 +11,13 @@ with open_breaks as (
     where drift.outcome = 'break'
 ),
 
--- A later green cannot hide an earlier red: what was a break on a day stays counted on it.
+-- A later green cannot hide an earlier red: what was a break on a day stays counted on it, at the most it was.
 breaks as (
     select
         coalesce(open_breaks.tenant_id, history.tenant_id) as tenant_id,
         cast(cast(coalesce(history.first_break_at, open_breaks.as_of) as date) as {{ dbt.type_string() }}) as day,
         coalesce(open_breaks.currency, history.first_currency) as currency,
-        coalesce(open_breaks.gross_cents, history.largest_break_cents, 0) as gross_cents
+        greatest(coalesce(open_breaks.gross_cents, 0), coalesce(history.largest_break_cents, 0)) as gross_cents
     from open_breaks
     full outer join {{ ref('int_item_history') }} as history
         on open_breaks.break_id = history.break_id

@@ -51,6 +51,7 @@ final as (
         || case
             when aged.lifecycle = 'resolved' then 'Resolved since the publication before'
             when not aged.is_found then 'Its source was not read again or no longer verifies, so it stays open'
+            when aged.outcome = 'ok' then 'Written off by two people'
             else codes.suggested_action
         end
         || '.' as explanation

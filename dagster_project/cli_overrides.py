@@ -179,10 +179,11 @@ def propose_write_off(
         "evidence_url": evidence_url,
     }
     refuse_malformed(WRITE_OFF_BOOK, act)
+    book = acts_of(settings, home, WRITE_OFF_BOOK)
     if break_id is None:
-        refuse_undue(home, tenant_id, act)
+        refuse_undue(home, book, tenant_id, act)
     else:
-        refuse_written_off(acts_of(settings, home, WRITE_OFF_BOOK), tenant_id, act)
+        refuse_written_off(book, tenant_id, act)
     by = signing_of(settings, operator, key_file)
     tell(write(settings, home, WRITE_OFF_BOOK, [act], reason=reason, by=by), as_json)
 

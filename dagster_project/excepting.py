@@ -12,6 +12,7 @@ from typing import Any
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from dagster_project.narration import money
+from dagster_project.runs import last_published
 from ingest.controls import ActLine, approved
 from ingest.errors import SettingError, TieoutError
 
@@ -100,13 +101,17 @@ def refuse_written_off(
             )
 
 
-def refuse_undue(home: Home, tenant_id: str, said: Mapping[str, object]) -> None:
-    """Refuses to give up more than is owed, or to take back where nothing is, as published now.
+def refuse_undue(
+    home: Home, book: Sequence[ActLine], tenant_id: str, said: Mapping[str, object]
+) -> None:
+    """Refuses to give up more than is owed, or to take back where nothing is: as published now,
+    less what was approved since.
 
     A party may pay back more than it owes: the rest is then owed to it, and the book must say so.
 
     Args:
         home: The home.
+        book: The write-offs as they are now; no run may have shown the newest yet.
         tenant_id: The tenant.
         said: Members of the proposal.
 
@@ -132,15 +137,34 @@ def refuse_undue(home: Home, tenant_id: str, said: Mapping[str, object]) -> None
             "nothing was written",
             code="nothing_owed",
         )
-    if amount_cents > owed_cents and said["entry_kind"] == "write_off":
+    unseen_cents = _approved_since_cents(home, book, tenant_id, party_id, currency)
+    left_cents = max(0, owed_cents - unseen_cents)
+    if amount_cents > left_cents and said["entry_kind"] == "write_off":
+        since = f" after {money(unseen_cents, currency)} approved since" if unseen_cents else ""
         raise TieoutError(
             got=f"{money(amount_cents, currency)} of {debt}, which is "
-            f"{money(owed_cents, currency)}",
+            f"{money(left_cents, currency)}{since}",
             expected="no more than the outstanding_cents in chargeback_exposure",
-            remedy=f"Propose --amount-cents {owed_cents} or less; run again if the data is old; "
+            remedy=f"Propose --amount-cents {left_cents} or less; run again if the data is old; "
             "nothing was written",
             code="more_than_owed",
         )
+
+
+def _approved_since_cents(
+    home: Home, book: Sequence[ActLine], tenant_id: str, party_id: object, currency: str
+) -> int:
+    """What stands in the book of one debt that the published run did not know."""
+    published = last_published(home)
+    return sum(
+        _amount_cents(act.proposal)
+        for act in approved(book).values()
+        if act.proposal.tenant_id == tenant_id
+        and act.proposal.members.get("break_id") is None
+        and act.proposal.members.get("party_id") == party_id
+        and act.proposal.members["currency"] == currency
+        and (published is None or act.approval.at is None or act.approval.at > published.as_of)
+    )
 
 
 def worth_of_override(home: Home, proposal: ActLine) -> str:
@@ -180,7 +204,7 @@ def worth_of_write_off(home: Home, proposal: ActLine, book: Sequence[ActLine]) -
     said = proposal.members
     amount_cents, currency = _amount_cents(proposal), str(said["currency"])
     if "break_id" not in said:
-        refuse_undue(home, str(proposal.tenant_id), said)
+        refuse_undue(home, book, str(proposal.tenant_id), said)
         of = said.get("party_id") or "what no party owes"
         return f"{said['entry_kind']} of {money(amount_cents, currency)} is posted to {of}"
     row = _break(home, str(said["break_id"]))

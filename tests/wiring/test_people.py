@@ -394,6 +394,22 @@ def test_the_whole_debt_of_a_party_is_given_up_or_repaid_by_two_people(before: O
         before.done("write-off", "revoke", act_id, "--reason", "a drill")
 
 
+def test_a_debt_is_given_up_once_though_no_run_has_shown_it_yet(before: Office) -> None:
+    row = debt_of(before)
+    given = {name: row[name] for name in ("tenant_id", "party_id", "currency")}
+    given["amount_cents"] = row["outstanding_cents"]
+    first, waiting = [propose_write_off(before, **given).json["id"] for _ in range(2)]
+    before.done("write-off", "approve", first, "--reason", "agreed")
+    book = write_offs(before)
+    one_paragraph(propose_write_off(before, **given), "more_than_owed", "approved since")
+    second = ("write-off", "approve", waiting, "--reason", "agreed")
+    one_paragraph(before.type(*second), "more_than_owed", "approved since")
+    assert write_offs(before) == book
+    before.done("write-off", "revoke", first, "--reason", "a drill")
+    before.done(*second)
+    before.done("write-off", "revoke", waiting, "--reason", "a drill")
+
+
 def test_a_break_is_written_off_once_until_that_is_revoked(before: Office) -> None:
     row = open_break(before)
     given = {name: row[name] for name in ("tenant_id", "break_id", "currency")}

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from dagster_project.cli_acts import Json, TenantId, existing_home
-from dagster_project.explaining import Life, lives_of
+from dagster_project.explaining import HISTORY, Life, lives_of
 from dagster_project.marts import Row
 from dagster_project.narration import answer, money, out, table
 
@@ -76,7 +76,8 @@ def _section(life: Life, title: str, mart: str, heads: Sequence[str], cells: Cel
     out.print(table(title, heads, [cells(row) for row in shown]))
     if len(rows) > _SHOWN:
         more = f"{len(rows) - _SHOWN} more" if mart not in life.cut else "many more"
-        out.print(f"... and {more}: --json, or the table {mart} in published/current.duckdb")
+        also = "" if mart == HISTORY else f", or the table {mart} in published/current.duckdb"
+        out.print(f"... and {more}: --json{also}")
     if mart in _SUMMED and mart not in life.cut:
         group, names = _SUMMED[mart]
         _sums(rows, group, names)
@@ -95,7 +96,7 @@ def _sums(rows: Sequence[Row], group: str, names: Sequence[str]) -> None:
 
 
 def _when(row: Row) -> str:
-    times = ("occurred_at", "created_at", "at", "payable_at", "first_seen_at")
+    times = ("as_of", "occurred_at", "created_at", "at", "payable_at", "first_seen_at")
     return next((str(row[name]) for name in times if row.get(name) is not None), "")
 
 
@@ -202,6 +203,12 @@ _SECTIONS: tuple[tuple[str, str, tuple[str, ...], Cells], ...] = (
         "payout_sources",
         ("payout", "source", "id", "amount"),
         _money_of("payout_key", "source_type", "source_id", "amount_cents"),
+    ),
+    (
+        "Publications: when its breaks became what they are",
+        HISTORY,
+        ("told", "break", "lifecycle", "outcome", "reason", "drift"),
+        _money_of("as_of", "break_id", "lifecycle", "outcome", "reason_code", "drift_cents"),
     ),
     (
         "Gate",

@@ -1,12 +1,14 @@
 """The life of one thing in the books: both sides, each link, the rule that decided, what cures it.
 
-Belongs here: which published rows belong to an id, followed one link in each direction. Does not
-belong here: a join or a figure (the marts have them), or how it looks (`cli_explain.py`).
+Belongs here: which published rows belong to an id, followed one link in each direction, and how
+earlier publications told its breaks. Does not belong here: a join or a figure (the marts have
+them), or how it looks (`cli_explain.py`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +18,10 @@ from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
 from ingest.controls import TRIAGE_BOOK
 from ingest.errors import TieoutError
+from ingest.landing import Landing
+from ingest.tables import BREAKS
 
-__all__ = ["Life", "lives_of"]
+__all__ = ["HISTORY", "Life", "lives_of"]
 
 MAX_ROWS: Final = 200
 
@@ -66,6 +70,23 @@ _FOLLOWED: Final = (
 )
 # A payout is made of many sources. Who asks for one of them is told its own share of the payout.
 _SOURCES: Final = ("source_positions", "movement_references")
+# What publications said of breaks, where it changed; a break that is over is published no more.
+HISTORY: Final = "break_history"
+_TOLD: Final = (
+    *("tenant_id", "break_id", "as_of", "lifecycle", "outcome", "reason_code", "drift_cents"),
+    *("currency", "payout_key", "rail_object_id", "kernel_object_id"),
+)
+_HISTORY: Final = """
+select {told} from (
+    select *, row(lifecycle, outcome, reason_code, drift_cents) as said from breaks
+    where break_id in ({ids})
+)
+qualify coalesce(
+    said <> lag(said) over (partition by tenant_id, break_id order by as_of, run_id), true
+)
+order by as_of, run_id
+"""
+_BREAK_ID: Final = re.compile(r"brk_[0-9a-f]{24}")
 # Movements that leave a party owing something.
 _OWING: Final = ("dispute", "dispute_reversal", "refund")
 
@@ -125,10 +146,17 @@ def lives_of(home: Home, identifier: str, tenant_id: str | None = None) -> list[
         for mart, row in _naming(marts, present, identifier, tenant_id):
             tenant = str(row["tenant_id"])
             lives.setdefault(tenant, Life(identifier, tenant)).add(mart, [row])
+        for row in _history(home, [identifier]):
+            tenant = str(row["tenant_id"])
+            if tenant_id in (None, tenant):
+                lives.setdefault(tenant, Life(identifier, tenant)).add(HISTORY, [row])
         if not lives:
             raise _unknown(identifier)
         for life in lives.values():
             _complete(life, marts, present)
+            found = {str(row["break_id"]) for row in life.rows["reconciliation_drift"]}
+            told = _history(home, sorted(found - {identifier}))
+            life.add(HISTORY, (row for row in told if row["tenant_id"] == life.tenant_id))
     return [lives[tenant] for tenant in sorted(lives)]
 
 
@@ -148,6 +176,16 @@ def _naming(
     if identifier.startswith(_TRIAGE_LINE) and "audit_log" in present:
         for row in marts.rows("audit_log", tenant_id=tenant_id, subject=identifier):
             yield "audit_log", row
+
+
+def _history(home: Home, break_ids: Sequence[str]) -> list[Row]:
+    """What publications said of breaks, oldest first, each time it was something else."""
+    ids = ", ".join(f"'{id_}'" for id_ in break_ids if _BREAK_ID.fullmatch(id_))
+    if not ids:
+        return []
+    query = _HISTORY.format(told=", ".join(_TOLD), ids=ids)
+    rows = Landing(home.root).query(query, breaks=BREAKS)
+    return [dict(zip(_TOLD, row, strict=True)) for row in rows]
 
 
 def _complete(life: Life, marts: Marts, present: set[str]) -> None:

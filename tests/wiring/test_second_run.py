@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,7 @@ import pytest
 from dagster_project import building, closing, deciding, enforcing, issuing, pipeline, shelf
 from dagster_project.controls import book_of, change, signing_as
 from dagster_project.due import pending_decisions
+from dagster_project.explaining import HISTORY, lives_of
 from dagster_project.home import Home
 from dagster_project.manifest import ACTS_TAG, Manifest
 from dagster_project.marts import Marts
@@ -25,6 +26,7 @@ from dagster_project.sources import all_specs
 from ingest.errors import TieoutError
 from ingest.folding import fold_landing
 from ingest.folds import Fold, Folds, remove_folds
+from ingest.landing import new_batch_id
 from ingest.tables import BIGINT, BREAKS, PINNED_BATCHES
 
 
@@ -72,6 +74,34 @@ def test_a_publication_leaves_what_it_held_open_as_history(session: Session) -> 
         key: cents for key, cents in closing_cents.items() if cents
     }
     assert all(is_dated for *_, is_dated in told)
+
+
+def test_a_break_that_is_over_is_explained_by_what_publications_said_of_it(
+    session: Session,
+) -> None:
+    gone = f"brk_{7:024x}"
+    told = ("new", "persisting", "persisting", "resolved")
+    rows = [
+        {
+            "run_id": f"told_{day}",
+            "as_of": datetime(2026, 9, 1 + day, tzinfo=UTC),
+            "tenant_id": "tenant_aurora",
+            "break_id": gone,
+            "outcome": "ok" if lifecycle == "resolved" else "break",
+            "lifecycle": lifecycle,
+            "reason_code": "AMOUNT_UNDER",
+            "drift_cents": 500,
+            "currency": "USD",
+        }
+        for day, lifecycle in enumerate(told)
+    ]
+    now = session.clock()
+    session.landing.write(BREAKS, rows, batch_id=new_batch_id(now, "told"), received_at=now)
+    (life,) = lives_of(session.home, gone)
+    found = [(row["as_of"].day, row["lifecycle"]) for row in life.rows[HISTORY]]
+    assert found == [(1, "new"), (2, "persisting"), (4, "resolved")]
+    with pytest.raises(TieoutError, match="no published row"):
+        lives_of(session.home, gone, "tenant_birch")
 
 
 def test_the_same_decision_is_signed_to_the_same_bytes(session: Session) -> None:

@@ -93,15 +93,20 @@ def land_acts(session: Session, run: Run) -> dict[str, int]:
         **land_books(session, now, batch_id),
     }
     with Marts.published(session.home) as marts:
-        tables = (
+        # What a run told is landed once: a later build keeps nothing of the amounts beside it.
+        told: tuple[tuple[TableSpec, Iterable[Mapping[str, object]]], ...] = (
             (ITEM_MATCHES, _of_build(session, run, _MATCHES)),
             (MATCHED_SPANS, _of_build(session, run, _SPANS)),
             (BREAKS, _breaks(session, run, marts)),
+        )
+        tables = (
+            *((spec, rows) for spec, rows in told if not _is_landed(session, spec, run)),
             (GATE_EVALUATIONS, _evaluations(session, run, marts)),
             (PACKETS, _packets(session)),
             (RUN_LOG, [_run_row(run)]),
             (RESTATEMENTS, _restatements(run, marts)),
         )
+        landed |= {spec.table: 0 for spec, _ in told}
         for spec, rows in tables:
             landed[spec.table] = _land_new(session, spec, rows, batch_id, now)
         _announce(session, marts)
@@ -165,6 +170,10 @@ def _breaks(session: Session, run: Run, marts: Marts) -> Iterable[Mapping[str, o
             "payout_key": row["payout_key"],
             "expected_by": row["expected_by"],
         }
+
+
+def _is_landed(session: Session, spec: TableSpec, run: Run) -> bool:
+    return (run.run_id,) in session.landing.distinct(spec, ("run_id",))
 
 
 def _of_build(session: Session, run: Run, statement: str) -> list[Row]:

@@ -107,6 +107,10 @@ def land_kernel(
         readers.close()
         rows.close()
     coverage = [row for pull in pulls for row in _coverage_rows(pull, pull_id, now)]
+    if only_tenants is None:
+        known = {str(tenant) for (tenant,) in landing.distinct(EXPORT_MANIFESTS, ("tenant_id",))}
+        gone = known - {folder.tenant_id for folder in folders} - set(erased)
+        coverage += [_gone_row(tenant, pull_id, now) for tenant in sorted(gone)]
     landing.write(COVERAGE, coverage, batch_id=batch_id, received_at=now)
     return KernelPull(
         pull_id=pull_id,
@@ -181,6 +185,22 @@ def _manifest_row(pull: TenantPull) -> dict[str, object]:
         "files_declared": len(manifest.files),
         "files_ok": pull.files_ok,
         "manifest_sha256": manifest.sha256,
+    }
+
+
+def _gone_row(tenant_id: str, pull_id: str, now: datetime) -> dict[str, object]:
+    """A tenant whose folder was there before and is not: what it would say is not known."""
+    return {
+        "source": SOURCE,
+        "endpoint": "export",
+        "tenant_id": tenant_id,
+        "status": "failed",
+        "rows_read": 0,
+        "rows_landed": 0,
+        "error_code": "export_missing",
+        "started_at": now,
+        "finished_at": now,
+        "pull_id": pull_id,
     }
 
 

@@ -82,8 +82,20 @@ def unfinished_pull(world: World) -> None:
 
 @planted
 def unexported(world: World) -> None:
-    # The others' exports were read later, and this tenant's folder was not there.
+    # This tenant's folder was there before and is not.
     Partner(world, "c_unexported", export_read_at=AS_OF - timedelta(hours=2)).pay()
+    world.own(
+        "coverage",
+        source="kernel",
+        endpoint="export",
+        tenant_id="c_unexported",
+        status="failed",
+        started_at=AS_OF - timedelta(minutes=9),
+        finished_at=AS_OF - timedelta(minutes=9),
+        pull_id="kernel_2",
+    )
+    # Another was read once more, alone, and the others' readings count as before.
+    Partner(world, "c_read_alone", export_read_at=AS_OF - timedelta(minutes=5)).pay()
 
 
 @planted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -192,6 +193,30 @@ def test_only_the_tenants_asked_for_are_read(
     kernel.write("settlement_receipts", [other], tenant="t_other")
     warehouse.land(only_tenants={"t_other"})
     assert [r["tenant_id"] for r in warehouse.rows("settlement_receipts")] == ["t_other"]
+
+
+def test_a_tenant_whose_folder_is_gone_is_said_to_be_unless_others_were_asked_for(
+    kernel: Kernel, warehouse: Warehouse, receipt: Make
+) -> None:
+    for tenant in ("t_gone", "t_other"):
+        rows = [receipt(1, tenantId=tenant)]
+        kernel.write("settlement_receipts", rows, tenant=tenant)
+    warehouse.land()
+    shutil.rmtree(kernel.root / "t_gone")
+
+    def gone() -> list[tuple[str, str]]:
+        return [
+            (row["tenant_id"], row["status"])
+            for row in warehouse.rows("coverage", source="tieout")
+            if row["error_code"] == "export_missing"
+        ]
+
+    warehouse.land(only_tenants={"t_other"})
+    assert gone() == []
+    warehouse.land(erased=["t_gone"])
+    assert gone() == []
+    warehouse.land()
+    assert gone() == [("t_gone", "failed")]
 
 
 def test_a_file_of_no_known_type_is_reported_and_nothing_stops(

@@ -53,6 +53,17 @@ def test_landing_the_same_acts_again_changes_nothing(session: Session) -> None:
     assert set(closing.land_acts(session, run).values()) == {0}
 
 
+def test_closing_out_after_another_build_lands_nothing_again(session: Session) -> None:
+    """The next build's files hold none of the amounts that the publication had."""
+    run = last_published(session.home)
+    assert run is not None
+    with duckdb.connect(str(session.home.warehouse / "work.duckdb")) as work:
+        work.execute("update work.landing.run_parameters set run_id = 'another'")
+    assert set(closing.land_acts(session, run).values()) == {0}
+    with duckdb.connect(str(session.home.warehouse / "work.duckdb")) as work:
+        work.execute("update work.landing.run_parameters set run_id = $1", [run.run_id])
+
+
 def test_a_publication_leaves_what_it_held_open_as_history(session: Session) -> None:
     run = last_published(session.home)
     assert run is not None

@@ -40,11 +40,13 @@ tenant_accounts as (
     group by claims.tenant_id
 ),
 
--- All tenants are read together: one that the newest reading did not find was not read to its end.
 newest_export as (
-    select max(started_at) as started_at
+    select
+        tenant_id,
+        max(started_at) as started_at
     from {{ ref('stg_tieout__coverage') }}
     where source = 'kernel'
+    group by tenant_id
 ),
 
 export_slices as (
@@ -53,7 +55,9 @@ export_slices as (
         count(case when coverage.coverage_status <> 'complete' then 1 end) as open_slices
     from {{ ref('stg_tieout__coverage') }} as coverage
     inner join newest_export
-        on coverage.started_at = newest_export.started_at
+        on
+            coverage.tenant_id = newest_export.tenant_id
+            and coverage.started_at = newest_export.started_at
     where coverage.source = 'kernel'
     group by coverage.tenant_id
 ),

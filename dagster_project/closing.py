@@ -23,7 +23,7 @@ from dagster_project.controls import land_controls
 from dagster_project.deciding import decision_digest, newest_decision
 from dagster_project.marts import Marts, Row, rows_of
 from dagster_project.pipeline import land_journal
-from dagster_project.runs import Run, new_run_id
+from dagster_project.runs import Run, last_published, new_run_id
 from dagster_project.session import Session
 from dagster_project.shelf import issued, newest
 from ingest.controls import AUDIT, RESTATEMENTS
@@ -41,7 +41,7 @@ from ingest.tables import (
     TableSpec,
 )
 
-__all__ = ["land_acts"]
+__all__ = ["land_acts", "land_left_acts"]
 
 _DRIFT: Final = "reconciliation_drift"
 _GATES: Final = "payout_gates"
@@ -72,17 +72,34 @@ inner join work.staging.stg_tieout__run as run on run.run_id = ?
 """
 
 
-def land_acts(session: Session, run: Run) -> dict[str, int]:
+def land_left_acts(session: Session, run: Run) -> dict[str, int]:
+    """Closes out the published run if it was killed before it could, while its build is there.
+
+    Args:
+        session: The session.
+        run: The run that begins; it is to know what was told before it.
+
+    Returns:
+        New rows by table; none where the published run was closed out.
+    """
+    published = last_published(session.home)
+    if published is None or _is_landed(session, RUN_LOG, published):
+        return {}
+    return land_acts(session, published, now=run.started_at)
+
+
+def land_acts(session: Session, run: Run, *, now: datetime | None = None) -> dict[str, int]:
     """Lands everything this home did up to now, as far as it is not landed yet.
 
     Args:
         session: The session.
         run: The published run; its breaks and gates are what the published file shows.
+        now: When that is learned; by default the current time.
 
     Returns:
         New rows by table.
     """
-    now = session.clock()
+    now = now or session.clock()
     batch_id = new_batch_id(now, f"acts-{new_run_id(now)[-6:]}")
     session.progress("acts", "landing")
     landed: dict[str, int] = {

@@ -13,6 +13,7 @@ from typing import Final
 import dagster as dg
 
 from dagster_project import deliveries, pipeline
+from dagster_project.closing import land_left_acts
 from dagster_project.manifest import Manifest
 from dagster_project.resources import Wiring
 from dagster_project.runs import Run
@@ -122,6 +123,7 @@ def _records(manifest: Manifest) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, wiring: dg.ResourceParam[Wiring]
     ) -> Iterator[dg.MaterializeResult[None]]:
         session, run = wiring.run_of(context)
+        land_left_acts(session, run)
         pipeline.land_own_records(session, run)
         yield from _landed(context, session, run, "tieout")
 

@@ -32,6 +32,7 @@ __all__ = ["AS_OF", "PLANTS", "PLATFORM", "World", "build", "planted", "read"]
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"
 AS_OF = datetime(2026, 4, 15, 12, 0, tzinfo=UTC)
+CLOSED_AT = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
 PLATFORM = "acct_platform"
 BUILT = (
     "+int_balance_identities "
@@ -130,6 +131,10 @@ def build(home: Path, world: World, *, as_of: datetime = AS_OF) -> Path:
     Raises:
         AssertionError: A model failed or a row rule did not hold.
     """
+    # That a month is closed was known when it was.
+    closes = World()
+    closes.rows["kernel/month_closes"] = world.rows.pop("kernel/month_closes", [])
+    closes.land(home, CLOSED_AT)
     world.land(home, as_of - timedelta(minutes=5))
     (home / "warehouse").mkdir()
     stamp = f"{as_of:%Y-%m-%d %H:%M:%S}"

@@ -13,7 +13,8 @@ from tests.gates.partner import Partner
 from tests.gates.test_overrides import broken, seen
 from tests.mutation.history import break_id as id_of
 
-# When the publication before the build was.
+# When the two publications before the build were.
+EARLIER = AS_OF - timedelta(days=3)
 LATER = AS_OF - timedelta(days=2)
 # Tenant: as what a run of three days ago saw a break of 5000 of now, and its drift then.
 SEEN: dict[str, tuple[str, int]] = {
@@ -27,8 +28,7 @@ SEEN: dict[str, tuple[str, int]] = {
 @planted
 def breaks_seen_before(world: World) -> None:
     """One old payout that the rail never saw, and a threshold of one break a day."""
-    before = AS_OF - timedelta(days=3)
-    world.own("run_log", run_id="earlier", as_of=before, known_at=before, started_at=before)
+    world.own("run_log", run_id="earlier", as_of=EARLIER, known_at=EARLIER, started_at=EARLIER)
     for name, (outcome, drift_cents) in SEEN.items():
         tenant = f"t_seen_{name}"
         partner = Partner(world, tenant)
@@ -39,7 +39,7 @@ def breaks_seen_before(world: World) -> None:
         world.own(
             "breaks",
             run_id="earlier",
-            as_of=before,
+            as_of=EARLIER,
             tenant_id=tenant,
             break_id=id_of(tenant, "payout", key, "USD"),
             outcome=outcome,
@@ -48,7 +48,7 @@ def breaks_seen_before(world: World) -> None:
             drift_cents=drift_cents,
             currency="USD",
             period="2026-02",
-            first_seen_at=before,
+            first_seen_at=EARLIER,
             source_complete=True,
         )
 
@@ -62,7 +62,7 @@ def a_payout_seen_while_it_waited(world: World) -> None:
     world.own(
         "breaks",
         run_id="earlier",
-        as_of=AS_OF - timedelta(days=3),
+        as_of=EARLIER,
         tenant_id=partner.tenant,
         break_id=id_of(partner.tenant, "payout", key, "USD"),
         outcome="pending",
@@ -71,7 +71,7 @@ def a_payout_seen_while_it_waited(world: World) -> None:
         drift_cents=5000,
         currency="USD",
         period="2026-02",
-        first_seen_at=AS_OF - timedelta(days=3),
+        first_seen_at=EARLIER,
         source_complete=True,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from tests.gates.conftest import Warehouse
 from tests.gates.landed import AS_OF, PLATFORM, World, planted
 from tests.gates.partner import Partner
-from tests.gates.test_history import LATER
+from tests.gates.test_history import EARLIER, LATER
 from tests.mutation.history import break_id
 
 DAYS_AGO = 50
@@ -124,6 +124,26 @@ def _seen(
 
 
 @planted
+def given_up_and_taken_back(world: World) -> None:
+    partner = Partner(world, "r_taken_back")
+    transfer_id = partner.transfer(None, 700, days_ago=DAYS_AGO)
+    id_ = break_id("r_taken_back", "movement", f"{PLATFORM}:txn_{transfer_id}", "USD")
+    for run_id in PUBLISHED:
+        _seen(world, run_id, partner.tenant, id_, 700)
+    given = {
+        "entry_kind": "write_off",
+        "break_id": id_,
+        "drift_cents": -700,
+        "amount_cents": 700,
+        "currency": "USD",
+    }
+    march, april = (datetime(2026, month, 10, tzinfo=UTC) for month in (3, 4))
+    partner.act("write_offs", "propose", "wof_r", at=march, **given)
+    partner.act("write_offs", "approve", "wof_r", by="op_b", at=march)
+    partner.act("write_offs", "revoke", "wof_r", by="op_c", at=april)
+
+
+@planted
 def breaks_that_publications_followed(world: World) -> None:
     for name, case in FOLLOWED.items():
         partner = Partner(world, f"r_{name}")
@@ -176,11 +196,11 @@ def a_payout_that_was_paid_net(world: World) -> None:
 
 
 def _told(world: World, tenant: str, opened: str, cleared: str, amount_cents: int) -> None:
-    """What the publication before the build said of matched money; the kernel had closed March."""
+    """What the first publication since the kernel closed March said of matched money."""
     world.own(
         "matched_spans",
-        run_id="later",
-        as_of=LATER,
+        run_id="earlier",
+        as_of=EARLIER,
         tenant_id=tenant,
         currency="USD",
         opened_period=opened,
@@ -194,6 +214,9 @@ def _told(world: World, tenant: str, opened: str, cleared: str, amount_cents: in
 def months_that_were_told(world: World) -> None:
     _told(world, "r_found_late", "2026-01", "2026-01", 300)
     Partner(world, "r_found_late").transfer(None, 700, days_ago=DAYS_AGO)
+    # December was never closed, but January after it was told.
+    _told(world, "r_found_of_december", "2026-01", "2026-01", 300)
+    Partner(world, "r_found_of_december").transfer(None, 700, days_ago=120)
     _told(world, "r_match_withdrawn", "2026-02", "2026-03", 1000)
     Partner(world, "r_match_withdrawn")
     for days_ago, name in ((1, "now"), (20, "before")):
@@ -210,23 +233,6 @@ def a_break_whose_source_is_unread(world: World) -> None:
     partner = Partner(world, "r_unread", export_status="failed")
     for run_id in PUBLISHED:
         _seen(world, run_id, partner.tenant, "brk_unread", 700)
-
-
-@planted
-def given_up_and_taken_back(world: World) -> None:
-    partner = Partner(world, "r_taken_back")
-    transfer_id = partner.transfer(None, 700, days_ago=DAYS_AGO)
-    given = {
-        "entry_kind": "write_off",
-        "break_id": break_id("r_taken_back", "movement", f"{PLATFORM}:txn_{transfer_id}", "USD"),
-        "drift_cents": -700,
-        "amount_cents": 700,
-        "currency": "USD",
-    }
-    march, april = (datetime(2026, month, 10, tzinfo=UTC) for month in (3, 4))
-    partner.act("write_offs", "propose", "wof_r", at=march, **given)
-    partner.act("write_offs", "approve", "wof_r", by="op_b", at=march)
-    partner.act("write_offs", "revoke", "wof_r", by="op_c", at=april)
 
 
 def _months(warehouse: Warehouse, tenant: str) -> dict[str, tuple[int, ...]]:
@@ -276,6 +282,7 @@ JANUARY = (0, 300, 300, 0, 0)
 NOTHING = (0, 0, 0, 0, 0)
 TOLD: dict[str, dict[str, tuple[int, ...]]] = {
     "found_late": {"2026-04": (0, 700, 0, 0, 700)},
+    "found_of_december": {"2026-04": (0, 700, 0, 0, 700)},
     "matched_late_now": {"2026-04": (0, 5000, 5000, 0, 0)},
     "matched_late_before": {},
     "match_withdrawn": {
@@ -290,7 +297,7 @@ TOLD: dict[str, dict[str, tuple[int, ...]]] = {
 def test_a_month_that_was_told_after_its_close_is_told_the_same(
     warehouse: Warehouse, name: str
 ) -> None:
-    told = {"2026-01": JANUARY, "2026-02": NOTHING, "2026-03": NOTHING, "2026-04": NOTHING}
-    expected = told | TOLD[name]
+    months = ("2025-12", "2026-01", "2026-02", "2026-03", "2026-04")
+    expected = dict.fromkeys(months, NOTHING) | {"2026-01": JANUARY} | TOLD[name]
     found = _months(warehouse, f"r_{name}")
     assert {month: found.get(month, NOTHING) for month in expected} == expected

@@ -19,7 +19,7 @@ from dagster_project.explaining import HISTORY, lives_of
 from dagster_project.home import Home
 from dagster_project.manifest import ACTS_TAG, Manifest
 from dagster_project.marts import Marts
-from dagster_project.runs import Run, begin, last_published
+from dagster_project.runs import Run, begin, last_published, new_run_id, remember_published
 from dagster_project.session import Session
 from dagster_project.settings import Settings
 from dagster_project.sources import all_specs
@@ -27,7 +27,7 @@ from ingest.errors import TieoutError
 from ingest.folding import fold_landing
 from ingest.folds import Fold, Folds, remove_folds
 from ingest.landing import new_batch_id
-from ingest.tables import BIGINT, BREAKS, PINNED_BATCHES
+from ingest.tables import BIGINT, BREAKS, PINNED_BATCHES, RUN_LOG
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,22 @@ def test_closing_out_after_another_build_lands_nothing_again(session: Session) -
     assert set(closing.land_acts(session, run).values()) == {0}
     with duckdb.connect(str(session.home.warehouse / "work.duckdb")) as work:
         work.execute("update work.landing.run_parameters set run_id = $1", [run.run_id])
+
+
+def test_a_run_that_died_before_its_close_out_is_closed_out_by_the_next(session: Session) -> None:
+    run = last_published(session.home)
+    assert run is not None
+    now = session.clock()
+    killed = replace(run, run_id=new_run_id(now))
+    following = replace(run, run_id=new_run_id(now), started_at=now)
+    remember_published(session.home, killed)
+    assert closing.land_left_acts(session, following)["breaks"] > 0
+    assert (killed.run_id,) in session.landing.distinct(RUN_LOG, ("run_id",))
+    # What begins now knows it: its history was received when it began.
+    received = session.landing.distinct(BREAKS, ("run_id", "received_at"))
+    assert (killed.run_id, now) in received
+    assert closing.land_left_acts(session, following) == {}
+    remember_published(session.home, run)
 
 
 def test_a_publication_leaves_what_it_held_open_as_history(session: Session) -> None:

@@ -83,6 +83,34 @@ timed as (
     from unfollowed
 ),
 
+months as (
+    select distinct
+        tenant_id,
+        {{ period_of('opened_at') }} as period
+    from timed
+
+    union distinct
+
+    select distinct
+        tenant_id,
+        {{ period_of('cleared_at') }} as period
+    from timed
+),
+
+-- A month before a told one was told with it.
+told_by as (
+    select
+        months.tenant_id,
+        months.period,
+        min(told.told_at) as told_at
+    from months
+    inner join {{ ref('int_told_months') }} as told
+        on
+            months.tenant_id = told.tenant_id
+            and months.period <= told.period
+    group by months.tenant_id, months.period
+),
+
 -- A month that was told stays as it was then: of what came late only its clearing enters a month, and one not told yet.
 untold as (
     select
@@ -92,11 +120,11 @@ untold as (
         {{ period_of('timed.cleared_at') }} as cleared_period,
         timed.amount_cents
     from timed
-    left join {{ ref('int_told_months') }} as opened_in
+    left join told_by as opened_in
         on
             timed.tenant_id = opened_in.tenant_id
             and {{ period_of('timed.opened_at') }} = opened_in.period
-    left join {{ ref('int_told_months') }} as cleared_in
+    left join told_by as cleared_in
         on
             timed.tenant_id = cleared_in.tenant_id
             and {{ period_of('timed.cleared_at') }} = cleared_in.period

@@ -51,6 +51,19 @@ of_run as (
         on lifecycles.break_id = matched.break_id
 ),
 
+-- A month before a told one was told with it.
+told as (
+    select
+        of_run.break_id,
+        min(months.told_at) as told_at
+    from of_run
+    inner join {{ ref('int_told_months') }} as months
+        on
+            of_run.tenant_id = months.tenant_id
+            and {{ period_of('of_run.since_at') }} <= months.period
+    group by of_run.break_id
+),
+
 final as (
     select
         break_id,
@@ -86,10 +99,8 @@ final as (
         of_run.matched_cents,
         true as is_of_run
     from of_run
-    left join {{ ref('int_told_months') }} as told
-        on
-            of_run.tenant_id = told.tenant_id
-            and {{ period_of('of_run.since_at') }} = told.period
+    left join told
+        on of_run.break_id = told.break_id
 )
 
 select *

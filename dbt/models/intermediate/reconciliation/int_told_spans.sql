@@ -1,5 +1,26 @@
 -- grain: one tenant, currency, told month opened and month cleared: matched money as the publication had it that told the month
-with told as (
+with periods as (
+    select distinct
+        tenant_id,
+        opened_period
+    from {{ ref('stg_tieout__matched_spans') }}
+),
+
+-- A month before a told one was told with it.
+told_by as (
+    select
+        periods.tenant_id,
+        periods.opened_period,
+        min(months.told_at) as told_at
+    from periods
+    inner join {{ ref('int_told_months') }} as months
+        on
+            periods.tenant_id = months.tenant_id
+            and periods.opened_period <= months.period
+    group by periods.tenant_id, periods.opened_period
+),
+
+told as (
     select
         spans.tenant_id,
         spans.currency,
@@ -10,11 +31,11 @@ with told as (
         -- Two publications of one instant say one thing; the later of them is kept.
         dense_rank() over (partition by spans.tenant_id, spans.as_of order by spans.run_id desc nulls last) as run_rank
     from {{ ref('stg_tieout__matched_spans') }} as spans
-    inner join {{ ref('int_told_months') }} as months
+    inner join told_by
         on
-            spans.tenant_id = months.tenant_id
-            and spans.opened_period = months.period
-            and spans.as_of = months.told_at
+            spans.tenant_id = told_by.tenant_id
+            and spans.opened_period = told_by.opened_period
+            and spans.as_of = told_by.told_at
 ),
 
 final as (

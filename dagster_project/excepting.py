@@ -7,7 +7,7 @@ belong here: its effect (the models, which judge every line again), or writing l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dagster_project.home import Home
 from dagster_project.marts import Marts, Row
@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+_RESTATED: Final = "RESTATED"
+
+
 def about(home: Home, subject: str, condition: str | None, amount_cents: int) -> dict[str, Any]:
     """Members of a proposal that say what it lets pass, as it is published now.
 
@@ -41,6 +44,14 @@ def about(home: Home, subject: str, condition: str | None, amount_cents: int) ->
     if condition is not None:
         return _of_gate(home, subject, condition, amount_cents)
     row = _break(home, subject)
+    if row["reason_code"] == _RESTATED:
+        raise TieoutError(
+            got=f"break {subject}, a certified figure that changed",
+            expected="a break that holds payouts; this one holds none",
+            remedy="Certify the month anew: `tieout certify revoke`, a run, `tieout certify "
+            "propose`; nothing was written",
+            code="holds_nothing",
+        )
     _refuse_too_little(amount_cents, _size_cents(row), row["currency"])
     return {
         name: row[name]

@@ -15,6 +15,7 @@ import pytest
 from dagster_project.cli_acts import refuse_ended
 from dagster_project.cli_explain import _SECTIONS
 from dagster_project.excepting import (
+    about,
     refuse_written_off,
     worth_of_override,
     worth_of_write_off,
@@ -152,6 +153,10 @@ def test_late_data_decertifies_with_old_and_new_figures(office: Office) -> None:
         (row["old_cents"], row["new_cents"]) for row in changed.values()
     }
     assert office.type("certify", "list").code == 1
+    # It holds no payout, so that there is nothing to let pass.
+    with pytest.raises(TieoutError) as refusal:
+        about(prepare_home(office.home), drift[0]["break_id"], None, 10**9)
+    assert refusal.value.code == "holds_nothing"
 
 
 def test_the_audit_trail_holds_every_kind_of_act(office: Office) -> None:

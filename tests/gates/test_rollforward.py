@@ -229,6 +229,14 @@ def months_that_were_told(world: World) -> None:
 
 
 @planted
+def months_in_which_nothing_happened(world: World) -> None:
+    partner = Partner(world, "r_quiet")
+    for run_id in PUBLISHED:
+        opened_at = datetime(2025, 11, 10, tzinfo=UTC)
+        _seen(world, run_id, partner.tenant, "brk_quiet", 700, opened_at=opened_at)
+
+
+@planted
 def a_break_whose_source_is_unread(world: World) -> None:
     partner = Partner(world, "r_unread", export_status="failed")
     for run_id in PUBLISHED:
@@ -267,6 +275,15 @@ def test_what_was_kept_of_a_payout_clears_beside_what_was_paid(warehouse: Wareho
         "2026-02": (0, 5000, 0, 0, 5000),
         "2026-03": (5000, 0, 4000, 0, 1000),
         "2026-04": (1000, 0, 1000, 0, 0),
+    }
+
+
+def test_a_quiet_month_has_its_row_closed_or_not(warehouse: Warehouse) -> None:
+    open_since = dict.fromkeys(("2025-12", "2026-01", "2026-02", "2026-03"), (700, 0, 0, 0, 700))
+    assert _months(warehouse, "r_quiet") == {
+        "2025-11": (0, 700, 0, 0, 700),
+        **open_since,
+        "2026-04": (700, 0, 700, 0, 0),
     }
 
 

@@ -20,17 +20,11 @@ months as (
     union distinct
 
     select
-        tenant_id,
-        period
-    from {{ ref('stg_kernel__month_closes') }}
-
-    union distinct
-
-    select
         parties.tenant_id,
-        {{ period_of('run.as_of') }} as period
+        calendar.period
     from parties
-    cross join {{ ref('stg_tieout__run') }} as run
+    inner join {{ ref('int_calendar_months') }} as calendar
+        on parties.first_period <= calendar.period
 ),
 
 last_entries as (

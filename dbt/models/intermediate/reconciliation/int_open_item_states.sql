@@ -1,12 +1,14 @@
 -- grain: one break id and publication that changed it, or this build: what of it was open then and what had found its other side
-with known as (
+with ranked as (
+    select
+        *,
+        row_number() over (partition by break_id order by stated_at desc nulls last) as newest_rank
+    from {{ ref('int_open_item_history') }}
+),
+
+known as (
     select *
-    from (
-        select
-            *,
-            row_number() over (partition by break_id order by stated_at desc nulls last) as newest_rank
-        from {{ ref('int_open_item_history') }}
-    ) as ranked
+    from ranked
     where newest_rank = 1
 ),
 

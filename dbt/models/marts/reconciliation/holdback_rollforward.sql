@@ -34,6 +34,16 @@ holds as (
     group by tenant_id, party_id, currency, held_period, resolved_period
 ),
 
+first_held as (
+    select
+        tenant_id,
+        party_id,
+        currency,
+        min(held_period) as held_period
+    from holds
+    group by tenant_id, party_id, currency
+),
+
 flows as (
     select
         tenant_id,
@@ -60,20 +70,18 @@ flows as (
 
     union all
 
-    -- Closed months and the month of the run have their row, busy or not.
+    -- Every month since the first has its row, busy or not.
     select
-        holds.tenant_id,
-        holds.party_id,
-        holds.currency,
+        first_held.tenant_id,
+        first_held.party_id,
+        first_held.currency,
         months.period,
         0 as new_cents,
         0 as released_cents,
         0 as refunded_cents
-    from holds
-    inner join {{ ref('int_tenant_months') }} as months
-        on
-            holds.tenant_id = months.tenant_id
-            and holds.held_period <= months.period
+    from first_held
+    inner join {{ ref('int_calendar_months') }} as months
+        on first_held.held_period <= months.period
 ),
 
 months as (

@@ -1,5 +1,14 @@
 -- grain: one tenant, month and currency: money waiting for its other side, from opening to closing, never netted
-with flows as (
+with first_opened as (
+    select
+        tenant_id,
+        currency,
+        min(opened_period) as opened_period
+    from {{ ref('int_open_item_spans') }}
+    group by tenant_id, currency
+),
+
+flows as (
     select
         tenant_id,
         opened_period as period,
@@ -28,21 +37,19 @@ with flows as (
 
     union all
 
-    -- Closed months and the month of the run have their row, busy or not.
+    -- Every month since the first has its row, busy or not.
     select
-        spans.tenant_id,
+        first_opened.tenant_id,
         months.period,
-        spans.currency,
+        first_opened.currency,
         0 as new_cents,
         0 as new_items,
         0 as cleared_cents,
         0 as cleared_items,
         0 as written_off_cents
-    from {{ ref('int_open_item_spans') }} as spans
-    inner join {{ ref('int_tenant_months') }} as months
-        on
-            spans.tenant_id = months.tenant_id
-            and spans.opened_period <= months.period
+    from first_opened
+    inner join {{ ref('int_calendar_months') }} as months
+        on first_opened.opened_period <= months.period
 ),
 
 months as (

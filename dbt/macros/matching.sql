@@ -196,3 +196,20 @@
             and links.source_type in ('receipt', 'adjustment', 'holdback', 'fee')
     )
 {%- endmacro %}
+
+{#- When a publication first told each month of a tenant that `months` lists: a month before a told one was told with
+    it. -#}
+{% macro told_by(months, period) -%}
+(
+    select
+        months.tenant_id,
+        months.{{ period }},
+        min(told.told_at) as told_at
+    from {{ months }} as months
+    inner join {{ ref('int_told_months') }} as told
+        on
+            months.tenant_id = told.tenant_id
+            and months.{{ period }} <= told.period
+    group by months.tenant_id, months.{{ period }}
+)
+{%- endmacro %}

@@ -1,75 +1,19 @@
 -- grain: one tenant, currency, month opened and month cleared: money that met its other side before any publication held it open
-with payouts as (
+with unfollowed as (
     select
-        positions.tenant_id,
-        positions.currency,
-        positions.generated_at as opened_at,
-        allocations.created_at as cleared_at,
-        allocations.allocated_cents as amount_cents
-    from {{ ref('int_transfer_allocations') }} as allocations
-    inner join {{ ref('int_payout_positions') }} as positions
-        on
-            allocations.tenant_id = positions.tenant_id
-            and allocations.payout_key = positions.payout_key
+        matches.tenant_id,
+        matches.currency,
+        matches.opened_at,
+        matches.matched_at as cleared_at,
+        matches.matched_cents as amount_cents
+    from {{ ref('int_matches') }} as matches
     left join {{ ref('int_open_item_matches') }} as followed
         on
-            followed.item_kind = 'payout'
-            and allocations.tenant_id = followed.tenant_id
-            and allocations.payout_key = followed.payout_key
-    where
-        allocations.allocated_cents > 0
-        and followed.break_id is null
-),
-
-collections as (
-    select
-        positions.tenant_id,
-        positions.currency,
-        positions.receipted_at as opened_at,
-        positions.collected_at as cleared_at,
-        positions.matched_cents as amount_cents
-    from {{ ref('int_collection_positions') }} as positions
-    left join {{ ref('int_open_item_matches') }} as followed
-        on
-            followed.item_kind = 'collection'
-            and positions.tenant_id = followed.tenant_id
-            and positions.charge_id = followed.charge_id
-            and positions.currency = followed.currency
-    where
-        positions.matched_cents > 0
-        and followed.break_id is null
-),
-
-refunds as (
-    select
-        positions.tenant_id,
-        positions.currency,
-        positions.refundable_at as opened_at,
-        allocations.occurred_at as cleared_at,
-        allocations.allocated_cents as amount_cents
-    from {{ ref('int_refund_allocations') }} as allocations
-    inner join {{ ref('int_refund_positions') }} as positions
-        on
-            allocations.tenant_id = positions.tenant_id
-            and allocations.charge_id = positions.charge_id
-            and allocations.currency = positions.currency
-    left join {{ ref('int_open_item_matches') }} as followed
-        on
-            followed.item_kind = 'refund'
-            and allocations.tenant_id = followed.tenant_id
-            and allocations.charge_id = followed.charge_id
-            and allocations.currency = followed.currency
-    where
-        allocations.allocated_cents > 0
-        and followed.break_id is null
-),
-
-unfollowed as (
-    select * from payouts
-    union all
-    select * from collections
-    union all
-    select * from refunds
+            matches.item_kind = followed.item_kind
+            and matches.tenant_id = followed.tenant_id
+            and matches.currency = followed.currency
+            and matches.match_key = followed.match_key
+    where followed.break_id is null
 ),
 
 -- Money that came before its reason was never open: it opens and clears in the month of the later one.
@@ -97,19 +41,7 @@ months as (
     from timed
 ),
 
--- A month before a told one was told with it.
-told_by as (
-    select
-        months.tenant_id,
-        months.period,
-        min(told.told_at) as told_at
-    from months
-    inner join {{ ref('int_told_months') }} as told
-        on
-            months.tenant_id = told.tenant_id
-            and months.period <= told.period
-    group by months.tenant_id, months.period
-),
+told_by as {{ told_by('months', 'period') }},
 
 -- A month that was told stays as it was then: of what came late only its clearing enters a month, and one not told yet.
 untold as (

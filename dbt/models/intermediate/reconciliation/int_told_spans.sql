@@ -6,19 +6,7 @@ with periods as (
     from {{ ref('stg_tieout__matched_spans') }}
 ),
 
--- A month before a told one was told with it.
-told_by as (
-    select
-        periods.tenant_id,
-        periods.opened_period,
-        min(months.told_at) as told_at
-    from periods
-    inner join {{ ref('int_told_months') }} as months
-        on
-            periods.tenant_id = months.tenant_id
-            and periods.opened_period <= months.period
-    group by periods.tenant_id, periods.opened_period
-),
+told_by as {{ told_by('periods', 'opened_period') }},
 
 told as (
     select
